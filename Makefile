@@ -1,0 +1,53 @@
+SHELL := /bin/bash
+.SHELLFLAGS := -Eeuo pipefail -c
+.DEFAULT_GOAL := help
+
+# Node comes from the npm registry (package.json, optionalDependencies): Debian's own is too old to build with.
+ARCH := $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x64)
+export PATH := $(CURDIR)/node_modules/.bin:$(CURDIR)/node_modules/node-linux-$(ARCH)/bin:$(PATH)
+
+SOURCES := $(shell find src migrations scripts sample -type f) build.ts package.json
+
+.PHONY: help build lint format test test-unit demo demo-down migrate clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+node_modules/.installed: package.json package-lock.json
+	scripts/dev/install-packages npm
+	npm ci --no-audit --no-fund --loglevel=error
+	touch $@
+
+dist/draupnir: node_modules/.installed $(SOURCES)
+	node build.ts
+
+build: dist/draupnir ## build the executable dist/draupnir
+
+lint: node_modules/.installed ## check types, style, import rules and bash
+	scripts/dev/install-packages lint
+	scripts/dev/lint
+
+format: node_modules/.installed ## rewrite sources in the house format
+	scripts/dev/install-packages lint
+	prettier --write --log-level=warn .
+	shfmt -i 2 -ci -bn -w scripts .ci/run .githooks
+
+test: dist/draupnir ## run all tests: unit, integration (real Postgres), e2e (btrfs, Postgres, sshd); as root
+	scripts/dev/install-packages test
+	scripts/dev/test
+
+test-unit: node_modules/.installed ## run the unit tests alone: seconds, no root
+	vitest run --project unit
+
+demo: dist/draupnir ## run the main job on a sample database and leave a server and an instance to play with; as root
+	scripts/dev/install-packages demo
+	dist/draupnir quickstart
+
+demo-down: dist/draupnir ## remove everything the demo made
+	dist/draupnir quickstart --down
+
+migrate: dist/draupnir ## bring the database of /etc/draupnir/config.toml up to date
+	dist/draupnir migrate
+
+clean: ## remove what was built and installed in this folder
+	rm -rf dist tmp node_modules spec/postgres/node_modules

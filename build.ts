@@ -1,0 +1,50 @@
+/**
+ * Builds `dist/draupnir`: one executable that holds the program, the bash scripts, the migrations and the sample.
+ * esbuild makes one CommonJS file in which `import()` marks what is loaded only when asked for; Node's
+ * single-executable support (https://nodejs.org/api/single-executable-applications.html) wraps it.
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+import { ASSET_FOLDERS, listAssets } from './src/assets.ts';
+
+const root = import.meta.dirname;
+const out = join(root, 'dist');
+
+rmSync(out, { recursive: true, force: true });
+mkdirSync(out, { recursive: true });
+
+await build({
+  entryPoints: [join(root, 'src/cli.ts')],
+  outfile: join(out, 'draupnir.cjs'),
+  bundle: true,
+  platform: 'node',
+  target: 'node24',
+  format: 'cjs',
+  minifySyntax: true,
+  legalComments: 'none',
+  define: { 'import.meta.dirname': '__dirname', 'import.meta.url': '__filename' },
+  // pg asks for its optional native driver inside a try; it is not installed.
+  external: ['pg-native'],
+  logLevel: 'warning',
+});
+
+const assets = Object.fromEntries(
+  ASSET_FOLDERS.flatMap((folder) => listAssets(folder))
+    .filter((name) => !name.startsWith('scripts/dev/'))
+    .map((name) => [name, join(root, name)]),
+);
+const config = join(out, 'sea.json');
+writeFileSync(
+  config,
+  JSON.stringify({
+    main: join(out, 'draupnir.cjs'),
+    output: join(out, 'draupnir'),
+    disableExperimentalSEAWarning: true,
+    useCodeCache: true,
+    assets,
+  }),
+);
+execFileSync(process.execPath, ['--build-sea', config], { stdio: ['ignore', 'ignore', 'inherit'] });
+rmSync(config);

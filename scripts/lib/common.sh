@@ -1,0 +1,95 @@
+# shellcheck shell=bash
+#
+# What all scripts share: strict mode, arguments, the installation's paths, ids and processes.
+# Sourced by a script that runs as root through sudo. Paths come from host.conf beside the scripts alone.
+set -Eeuo pipefail
+shopt -s inherit_errexit
+umask 077
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C
+
+# Exit codes of sysexits.h; the server tells them apart (src/exec/script-error.ts).
+# shellcheck disable=SC2034 # not every script uses every code
+readonly EX_USAGE=64 EX_DATAERR=65 EX_NOINPUT=66 EX_SOFTWARE=70 EX_CANTCREAT=73 EX_CONFIG=78
+
+readonly SCRIPTS=${BASH_SOURCE[0]%/lib/*}
+
+# Prints a reason for the operator's log and exits with the code.
+die() {
+  local code=$1
+  shift
+  printf '%s: %s\n' "${0##*/}" "$*" >&2
+  exit "${code}"
+}
+
+# Reads the installation's paths and uid ranges. Only root may be able to change that file.
+load_host_conf() {
+  local conf=${SCRIPTS}/host.conf owner
+  [[ ${EUID} -eq 0 ]] || die "${EX_USAGE}" 'run as root'
+  owner=$(stat -Lc '%u %A' -- "${conf}") || die "${EX_CONFIG}" "cannot read ${conf}"
+  [[ ${owner} =~ ^0\ -....-..-.$ ]] || die "${EX_CONFIG}" "${conf} must belong to root and be writable by root alone"
+  # shellcheck source=/dev/null
+  source "${conf}"
+  : "${DATA_PATH:?}" "${RUN_PATH:?}" "${POSTGRES_ROOT:?}" "${UPLOAD_USER:?}"
+  : "${IMAGE_UID_BASE:?}" "${INSTANCE_UID_BASE:?}"
+  UPLOADS=${DATA_PATH}/image_uploads
+  SNAPSHOTS=${DATA_PATH}/image_snapshots
+  IMAGE_WORK=${DATA_PATH}/image_work
+  INSTANCES=${DATA_PATH}/instances
+  INSTANCE_CONFIG=${DATA_PATH}/instance_config
+  readonly DATA_PATH RUN_PATH POSTGRES_ROOT UPLOAD_USER IMAGE_UID_BASE INSTANCE_UID_BASE
+  readonly UPLOADS SNAPSHOTS IMAGE_WORK INSTANCES INSTANCE_CONFIG
+  # When the volume is not mounted nothing may be written below its mount point.
+  is_subvolume "${DATA_PATH}" || die "${EX_CONFIG}" "${DATA_PATH} is not a btrfs subvolume: is the volume mounted?"
+}
+
+# Makes the folders of the data and run directories that are missing; quick when none is.
+ensure_layout() {
+  [[ -d ${UPLOADS} ]] || install -d -m 0750 -g "$(id -g -- "${UPLOAD_USER}")" -- "${UPLOADS}"
+  [[ -d ${SNAPSHOTS} ]] || install -d -m 0700 -- "${SNAPSHOTS}"
+  local folder
+  for folder in "${IMAGE_WORK}" "${INSTANCES}" "${INSTANCE_CONFIG}" "${RUN_PATH}" "${RUN_PATH}/images" \
+    "${RUN_PATH}/instances"; do
+    [[ -d ${folder} ]] || install -d -m 0711 -- "${folder}"
+  done
+}
+
+# is_id VALUE: ids as the API takes them. sudoers matches arguments joined by spaces, so it is checked again here.
+is_id() { [[ $1 =~ ^[1-9][0-9]{0,8}$ ]]; }
+
+# is_port VALUE
+is_port() { [[ $1 =~ ^[1-9][0-9]{3,4}$ && $1 -ge 1024 && $1 -le 65535 ]]; }
+
+usage() { die "${EX_USAGE}" "usage: ${0##*/} $*"; }
+
+# require_id COUNT ARGUMENTS…: for the scripts whose one argument is an id.
+require_id() {
+  if [[ $# -ne 1 ]] || ! is_id "$1"; then usage ID; fi
+}
+
+# The root of a btrfs subvolume always has inode 256 (btrfs-subvolume(8)).
+is_subvolume() { [[ -d $1 && ! -L $1 && $(stat -fc %T -- "$1")$(stat -c %i -- "$1") == btrfs256 ]]; }
+
+# delete_subvolume PATH: done when it is gone already. A read-only snapshot is deleted as it is.
+delete_subvolume() {
+  local path=$1
+  if [[ ! -e ${path} ]]; then return 0; fi
+  btrfs -q subvolume delete -- "${path}" >/dev/null
+}
+
+# lock NAME: one writer per object, whatever the server thinks; waits for a run that is about to end.
+lock() {
+  exec 9>"${RUN_PATH}/$1.lock"
+  flock -w 60 9 || die "${EX_SOFTWARE}" "another operation on $1 is still running"
+}
+
+# tick: waits 5 ms without a process of its own.
+tick() {
+  if [[ -z ${TICK_FD-} ]]; then exec {TICK_FD}<> <(:); fi
+  read -rt 0.005 -u "${TICK_FD}" || true
+}
+
+# close_private_fds: a daemon must not inherit the lock or the clock.
+close_private_fds() {
+  exec 9>&-
+  if [[ -n ${TICK_FD-} ]]; then exec {TICK_FD}>&-; fi
+}

@@ -1,0 +1,138 @@
+# shellcheck shell=bash
+#
+# The Postgres that prepares an image: in a network namespace of its own without any interface, as the image's uid,
+# with our configuration alone.
+
+# image_paths ID: sets uid, upload, work, snapshot, run and log.
+image_paths() {
+  uid=$((IMAGE_UID_BASE + $1))
+  upload=${UPLOADS}/$1
+  work=${IMAGE_WORK}/$1
+  snapshot=${SNAPSHOTS}/$1
+  run=${RUN_PATH}/images/$1
+  log=${run}/postgres.log
+}
+
+# offline COMMAND…: as the image's uid, with no network and a clean environment. The server's socket still works:
+# it is a file.
+offline() {
+  unshare --net --mount -- "${SCRIPTS}/lib/offline-as" "${uid}" "${run}/passwd" "$@"
+}
+
+# write_image_configuration: durability is off: the clone is thrown away unless every step succeeds, and the snapshot
+# at the end writes all of it to disk (btrfs-subvolume(8)). Settings that recovery compares with those of the source
+# are high enough for any source. Only LOG and above is logged: an ERROR line could quote a row.
+write_image_configuration() {
+  install -d -m 0711 -- "${run}"
+  install -d -m 0700 -o "${uid}" -g "${uid}" -- "${run}/socket"
+  cat >"${run}/postgresql.conf" <<EOF
+cluster_name = 'draupnir-image-${work##*/}'
+listen_addresses = ''
+unix_socket_directories = '${run}/socket'
+unix_socket_permissions = 0700
+hba_file = '${run}/pg_hba.conf'
+ident_file = '${run}/pg_ident.conf'
+max_connections = 20
+shared_buffers = 256MB
+maintenance_work_mem = 256MB
+max_prepared_transactions = 1000
+max_locks_per_transaction = 1024
+wal_level = minimal
+max_wal_senders = 0
+max_wal_size = 4GB
+wal_recycle = off
+wal_init_zero = off
+fsync = off
+full_page_writes = off
+autovacuum = off
+restart_after_crash = off
+lc_messages = 'C'
+log_timezone = 'UTC'
+log_min_messages = log
+log_min_error_statement = panic
+log_checkpoints = off
+EOF
+  # The socket's directory lets in the image's uid alone; this uid is used for nothing else.
+  printf 'local all draupnir-admin trust\n' >"${run}/pg_hba.conf"
+  : >"${run}/pg_ident.conf"
+  : >"${log}"
+  printf 'image:x:%s:%s::/nonexistent:/usr/sbin/nologin\n' "${uid}" "${uid}" >"${run}/passwd"
+  chmod 0644 "${run}/passwd"
+  chgrp "${uid}" "${run}"/*.conf
+  chmod 0640 "${run}"/*.conf
+}
+
+# failure MESSAGE: the one clear reason for the caller; exit 65.
+failure() {
+  printf 'failure %s\n' "$*"
+  exit "${EX_DATAERR}"
+}
+
+# postgres_failure WHAT: with the reason from Postgres's log. Start-up messages name files and settings, never rows.
+postgres_failure() {
+  local what=$1 reason
+  reason=$(sed -nE 's/^.*\] (FATAL|PANIC): +//p' "${log}" | tail -n 1 | cut -c 1-300)
+  failure "${what}${reason:+: ${reason}}"
+}
+
+# create_admin: the first superuser is called differently everywhere, but in single-user mode no name is needed.
+create_admin() {
+  offline "${bin}/postgres" --single -j -D "${work}" -c "config_file=${run}/postgresql.conf" template1 \
+    <"${SCRIPTS}/sql/admin.sql" >/dev/null 2>>"${log}" \
+    || postgres_failure "Postgres ${major} cannot recover the backup"
+}
+
+# start_postgres: sets postmaster; returns when it takes connections.
+start_postgres() {
+  local line='' ready=''
+  (
+    close_private_fds
+    exec unshare --net --mount -- "${SCRIPTS}/lib/offline-as" "${uid}" "${run}/passwd" \
+      "${bin}/postgres" -D "${work}" -c "config_file=${run}/postgresql.conf" </dev/null >>"${log}" 2>&1
+  ) &
+  postmaster=$!
+  exec 7<"${log}"
+  while [[ -z ${ready} ]]; do
+    while IFS= read -r -u 7 line; do
+      if [[ ${line} == *'database system is ready to accept connections'* ]]; then ready=1; fi
+    done
+    if [[ -z ${ready} ]]; then
+      kill -0 -- "${postmaster}" 2>/dev/null || postgres_failure "Postgres ${major} cannot start on the backup"
+      tick
+    fi
+  done
+  exec 7<&-
+}
+
+# stop_image_postgres: a clean shutdown, checkpoint included, or failure.
+stop_image_postgres() {
+  kill -s INT -- "${postmaster}"
+  wait "${postmaster}" || postgres_failure "Postgres ${major} did not shut down cleanly"
+}
+
+# sql DATABASE PSQL-ARGUMENTS…: as superuser draupnir-admin. Errors show their code and never their text, which could
+# quote a row (VERBOSITY sqlstate).
+sql() {
+  local database=$1
+  shift
+  offline PGDATABASE="${database}" PGHOST="${run}/socket" PGUSER=draupnir-admin PGAPPNAME=draupnir \
+    PGOPTIONS='-c client_min_messages=warning' \
+    psql -X -q --no-password -v ON_ERROR_STOP=1 -v VERBOSITY=sqlstate "$@"
+}
+
+# sql_step STEP DATABASE FILE: one of our own SQL files.
+sql_step() {
+  local what=$1 database=$2 file=$3 code
+  if ! sql "${database}" -f - <"${SCRIPTS}/sql/${file}" >/dev/null 2>"${run}/errors"; then
+    code=$(grep -m1 -oE 'ERROR:  [0-9A-Z]{5}' "${run}/errors" || true)
+    failure "${what} failed in database ${database}${code:+ (SQLSTATE ${code#ERROR:  })}"
+  fi
+}
+
+# list_databases: sets databases to all that can be connected to.
+list_databases() {
+  mapfile -d '' -t databases < <(
+    sql template1 -A -t -0 -c "SELECT datname FROM pg_database WHERE datallowconn ORDER BY datname <> 'postgres', datname"
+  )
+  [[ ${#databases[@]} -gt 0 ]] || failure 'the databases of the backup cannot be listed'
+}

@@ -1,0 +1,82 @@
+# shellcheck shell=bash
+#
+# Processes of one uid: every instance and every image under preparation has a numeric uid of its own.
+
+# as_uid UID COMMAND…: drops to the uid for good: no groups, no capabilities, no way to gain any.
+as_uid() {
+  local uid=$1
+  shift
+  setpriv --reuid="${uid}" --regid="${uid}" --clear-groups --inh-caps=-all --ambient-caps=-all \
+    --bounding-set=-all --no-new-privs -- "$@"
+}
+
+# is_running PID UID: a live process of that uid; a zombie nobody has reaped yet does not count.
+is_running() {
+  local pid=$1 uid=$2 line state='' owner=''
+  [[ ${pid} =~ ^[1-9][0-9]*$ && -r /proc/${pid}/status ]] || return 1
+  while read -r line; do
+    case "${line}" in
+      State:*) state=${line#State:?} ;;
+      Uid:*)
+        owner=${line#Uid:?}
+        owner=${owner%%[[:space:]]*}
+        break
+        ;;
+      *) ;;
+    esac
+  done 2>/dev/null <"/proc/${pid}/status" || return 1
+  [[ ${owner} == "${uid}" && ${state} != [ZX]* ]]
+}
+
+# wait_gone PID UID SECONDS: fails when the process is still there after that time.
+wait_gone() {
+  local pid=$1 uid=$2 deadline=$((SECONDS + $3))
+  while is_running "${pid}" "${uid}"; do
+    if [[ ${SECONDS} -ge ${deadline} ]]; then return 1; fi
+    tick
+  done
+}
+
+# list_pids UID: live processes of a uid.
+list_pids() {
+  local pid
+  for pid in $(pgrep -U "$1" || true); do
+    if is_running "${pid}" "$1"; then printf '%s\n' "${pid}"; fi
+  done
+}
+
+# kill_uid UID: no process of that uid is left afterwards. The signal is sent as the uid itself, to all at once
+# (kill(2), pid -1), so that a process that forks meanwhile cannot get away and nobody else can be hit.
+kill_uid() {
+  local uid=$1 deadline=$((SECONDS + 20)) pids
+  pids=$(list_pids "${uid}")
+  while [[ -n ${pids} ]]; do
+    if [[ ${SECONDS} -ge ${deadline} ]]; then die "${EX_SOFTWARE}" "processes of uid ${uid} cannot be killed"; fi
+    as_uid "${uid}" bash -c 'kill -KILL -- -1' 2>/dev/null || true
+    tick
+    pids=$(list_pids "${uid}")
+  done
+  remove_shared_memory "${uid}"
+}
+
+# remove_shared_memory UID: what a killed postmaster leaves in the kernel (System V) and in /dev/shm (POSIX).
+remove_shared_memory() {
+  local uid=$1 segment fields
+  find /dev/shm -maxdepth 1 -type f -uid "${uid}" -delete
+  # proc_sysvipc_shm(5): key shmid perms size cpid lpid nattch uid …
+  while IFS= read -r segment; do
+    read -ra fields <<<"${segment}"
+    if [[ ${fields[7]} == "${uid}" ]]; then ipcrm -m "${fields[1]}"; fi
+  done </proc/sysvipc/shm
+}
+
+# stop_postgres PID UID SIGNAL SECONDS: asks the postmaster with the signal (INT: fast, QUIT: immediate), then makes
+# sure that nothing of the uid is left.
+stop_postgres() {
+  local pid=$1 uid=$2 signal=$3 seconds=$4
+  if is_running "${pid}" "${uid}"; then
+    kill -s "${signal}" -- "${pid}" 2>/dev/null || true
+    wait_gone "${pid}" "${uid}" "${seconds}" || true
+  fi
+  kill_uid "${uid}"
+}

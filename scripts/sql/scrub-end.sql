@@ -1,0 +1,9 @@
+-- Removed values also live on in the write-ahead log; with wal_recycle off a checkpoint deletes the segments that a switch
+-- has ended (PostgreSQL manual, 20.5.1).
+
+SELECT pg_switch_wal();
+CHECKPOINT;
+SELECT pg_switch_wal();
+CHECKPOINT;
+SELECT pg_switch_wal();
+CHECKPOINT;

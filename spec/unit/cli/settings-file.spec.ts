@@ -1,0 +1,131 @@
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import {
+  getSettingsFile,
+  loadSettings,
+  saveSettings,
+  updateSettings,
+} from '../../../src/cli/settings-file.ts';
+import { createSettings } from '../../../src/cli/settings.ts';
+import { createTemporaryDirectory } from './support/temporary-directory.ts';
+
+let directory = '';
+let file = '';
+beforeEach(() => {
+  directory = createTemporaryDirectory();
+  file = join(directory, '.draupnir');
+});
+
+const modeOf = (path: string): number => statSync(path).mode & 0o777;
+
+describe('settings file', () => {
+  it('is made with the defaults when there is none', async () => {
+    expect(await loadSettings(file)).toEqual(createSettings());
+    expect(readFileSync(file, 'utf8')).toContain('Domain = "set-me-to-a-real-domain"');
+    expect(modeOf(file)).toBe(0o600);
+  });
+
+  it('is private whatever the umask and whatever it was before', async () => {
+    writeFileSync(file, 'Domain = "a.example"\n', { mode: 0o644 });
+    const umask = process.umask(0);
+    try {
+      await saveSettings(file, createSettings());
+    } finally {
+      process.umask(umask);
+    }
+    expect(modeOf(file)).toBe(0o600);
+  });
+
+  it('is changed one setting at a time', async () => {
+    writeFileSync(file, 'Domain = "a.example"\nColour = "red"\n[Token]\nRefreshToken = "r"\n', {
+      mode: 0o600,
+    });
+    await updateSettings(file, (settings) => {
+      settings.database = 'my_app';
+    });
+    const { domain, database, token, foreign } = await loadSettings(file);
+    expect([domain, database, token.refreshToken, foreign.top]).toEqual([
+      'a.example',
+      'my_app',
+      'r',
+      { Colour: 'red' },
+    ]);
+  });
+
+  it('is replaced as a whole: a reader of the old one keeps it, and nothing is left beside it', async () => {
+    writeFileSync(file, 'Domain = "old.example"\n', { mode: 0o600 });
+    const before = statSync(file).ino;
+    await saveSettings(file, { ...createSettings(), domain: 'new.example' });
+    expect(statSync(file).ino).not.toBe(before);
+    expect(readdirSync(directory)).toEqual(['.draupnir']);
+  });
+
+  it('stays as it was when the new one cannot be put in its place', async () => {
+    // A directory in the way makes the last step, the rename, fail.
+    mkdirSync(join(file, 'in the way'), { recursive: true });
+    await expect(saveSettings(file, createSettings())).rejects.toThrow(`cannot write ${file}`);
+    expect(readdirSync(directory)).toEqual(['.draupnir']);
+  });
+
+  it('stays as it was when the new one could not be read again', async () => {
+    writeFileSync(file, 'Domain = "a.example"\n', { mode: 0o600 });
+    const settings = { ...createSettings(), database: '\u0001\u0002' };
+    await expect(saveSettings(file, settings)).rejects.toThrow('not valid TOML');
+    expect(readFileSync(file, 'utf8')).toBe('Domain = "a.example"\n');
+  });
+
+  it.each(['existing', 'missing'])('stays a symbolic link to an %s target', async (target) => {
+    mkdirSync(join(directory, 'dotfiles'));
+    const real = join(directory, 'dotfiles', 'draupnir');
+    if (target === 'existing') writeFileSync(real, 'Domain = "a.example"\n', { mode: 0o600 });
+    symlinkSync('dotfiles/draupnir', file);
+    await updateSettings(file, (settings) => {
+      settings.database = 'my_app';
+    });
+    expect(lstatSync(file).isSymbolicLink()).toBe(true);
+    expect(readFileSync(real, 'utf8')).toContain('Database = "my_app"');
+    expect(readdirSync(join(directory, 'dotfiles'))).toEqual(['draupnir']);
+  });
+
+  it.each([
+    [0o644, true],
+    [0o640, true],
+    [0o600, false],
+    [0o400, false],
+  ])('of mode %o draws a warning: %s', async (mode, warned) => {
+    const written = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+    writeFileSync(file, '');
+    chmodSync(file, mode);
+    await loadSettings(file);
+    const printed = written.mock.calls.map(([text]) => String(text)).join('');
+    written.mockRestore();
+    expect(printed.includes(`chmod 600 ${file}`)).toBe(warned);
+  });
+
+  it('that cannot be read is named together with the reason', async () => {
+    mkdirSync(file, { mode: 0o700 });
+    await expect(loadSettings(file)).rejects.toThrow(`cannot read ${file}: it is a directory`);
+    await expect(loadSettings(join(directory, 'missing', 'file'))).rejects.toThrow(
+      'no such file or directory',
+    );
+  });
+
+  it('is ~/.draupnir unless DRAUPNIR_SETTINGS names another', () => {
+    vi.stubEnv('HOME', '/home/me');
+    vi.stubEnv('DRAUPNIR_SETTINGS', '');
+    expect(getSettingsFile()).toBe('/home/me/.draupnir');
+    vi.stubEnv('DRAUPNIR_SETTINGS', '/srv/settings');
+    expect(getSettingsFile()).toBe('/srv/settings');
+    vi.unstubAllEnvs();
+  });
+});

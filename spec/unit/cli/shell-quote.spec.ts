@@ -1,0 +1,180 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { quoteAlways, quoteWhenNeeded } from '../../../src/cli/shell-quote.ts';
+
+const NASTY = [
+  ...[
+    "'",
+    '"',
+    '$',
+    '`',
+    '!',
+    '\\',
+    '*',
+    '?',
+    '[',
+    ']',
+    '(',
+    ')',
+    '{',
+    '}',
+    '~',
+    '#',
+    '&',
+    ';',
+    '|',
+    '<',
+    '>',
+    '=',
+  ],
+  ...[
+    ' ',
+    '%',
+    '^',
+    '-',
+    '+',
+    '@',
+    ',',
+    ':',
+    '/',
+    '.',
+    'a',
+    'Z',
+    '0',
+    'n',
+    'ß',
+    '日',
+    '🐘',
+    '\u00a0',
+    '\x7f',
+  ],
+];
+const SPACES = ['\n', '\t', '\r', '  ', '\n\n'];
+const fragment = fc.constantFrom(
+  ...NASTY,
+  '$(id)',
+  '`id`',
+  '${HOME}',
+  "'\\''",
+  '\\\\',
+  '\\n',
+  '--',
+  '!!',
+  '$((1))',
+);
+
+/** A shell that evals the assignments given as its arguments one by one and prints each outcome with a NUL behind it. */
+const RUNNERS = {
+  'in double quotes': 'for line do VALUE=unset; eval "$line"; printf "%s\\0" "$VALUE"; done',
+  unquoted: 'for line do VALUE=unset; eval $line; printf "%s\\0" "$VALUE"; done',
+};
+
+let directory = '';
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), 'draupnir-quote-'));
+  // Something for stray patterns to match.
+  for (const name of ['a', 'b', "VALUE='a'", 'VALUE=a', "VALUE='*'"])
+    writeFileSync(join(directory, name), '');
+});
+afterAll(() => rmSync(directory, { recursive: true }));
+
+function evaluate(
+  shell: string[],
+  script: string,
+  values: string[],
+  quote: (value: string) => string,
+): string[] {
+  const [program = '', ...options] = shell;
+  const lines = values.map((value) => `export VALUE=${quote(value)}`);
+  const printed = execFileSync(program, [...options, '-c', script, 'test', ...lines], {
+    cwd: directory,
+    encoding: 'utf8',
+    // bash takes a socket for a remote login, and would read ~/.bashrc.
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { PATH: process.env.PATH, LC_ALL: 'C.UTF-8' },
+  });
+  return printed.split('\0').slice(0, -1);
+}
+
+/** How fish reads one word: in single quotes only \\ and \' are escapes, outside a backslash takes any mark literally. */
+function readAsFish(word: string): string {
+  let value = '';
+  for (let rest = word; rest !== '';) {
+    const part = /^'(?:[^'\\]|\\.)*'|^\\[^a-zA-Z0-9\n]|^[A-Za-z0-9_./:@%+,-]/su.exec(rest)?.[0];
+    if (part === undefined) throw new Error(`fish would give a meaning to ${rest}`);
+    if (part.startsWith("'")) value += part.slice(1, -1).replace(/\\(['\\])/g, '$1');
+    else value += part.startsWith('\\') ? part.slice(1) : part;
+    rest = rest.slice(part.length);
+  }
+  return value;
+}
+
+const shells: string[][] = [
+  ['bash'],
+  ['bash', '-O', 'nullglob'],
+  ['bash', '-O', 'failglob', '-O', 'extglob'],
+  ['bash', '--posix'],
+  ['dash'],
+];
+
+describe('shell quoting', () => {
+  const anyText = fc
+    .array(fc.oneof(fragment, fc.constantFrom(...SPACES)), { maxLength: 12 })
+    .map((parts) => parts.join(''));
+  const oneSpacedText = fc
+    .array(fragment, { maxLength: 12 })
+    .map((parts) => parts.join('').replace(/ {2,}/g, ' '));
+
+  describe.each(shells.map((shell) => ({ name: shell.join(' '), shell })))('in $name', ({ shell }) => {
+    it.each([quoteAlways, quoteWhenNeeded])('survives eval "$(…)" whatever the value holds (%o)', (quote) => {
+      fc.assert(
+        fc.property(fc.array(anyText, { minLength: 20, maxLength: 40 }), (values) => {
+          expect(evaluate(shell, RUNNERS['in double quotes'], values, quote)).toEqual(values);
+        }),
+        { numRuns: 20 },
+      );
+    });
+
+    it('survives eval $(…) as long as no white space comes in runs', () => {
+      fc.assert(
+        fc.property(fc.array(oneSpacedText, { minLength: 20, maxLength: 40 }), (values) => {
+          expect(evaluate(shell, RUNNERS.unquoted, values, quoteAlways)).toEqual(values);
+        }),
+        { numRuns: 20 },
+      );
+    });
+  });
+
+  it('is read by fish as the value', () => {
+    fc.assert(
+      fc.property(anyText, (value) => {
+        expect(readAsFish(quoteAlways(value))).toBe(value);
+        expect(readAsFish(quoteWhenNeeded(value))).toBe(value);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it('puts an ordinary path in plain single quotes', () => {
+    expect(quoteAlways('/tmp/draupnir-1-abc/ca.crt')).toBe("'/tmp/draupnir-1-abc/ca.crt'");
+    expect(quoteAlways('')).toBe("''");
+  });
+
+  it('leaves a plain value alone when asked to, and nothing else', () => {
+    expect(quoteWhenNeeded('db.example.com')).toBe('db.example.com');
+    expect(quoteWhenNeeded('my_app-1')).toBe('my_app-1');
+    expect(quoteWhenNeeded("it's")).toBe("'it'\\''s'");
+    expect(quoteWhenNeeded('~')).toBe("'~'");
+    expect(quoteWhenNeeded('a\n')).toBe("'a\n'");
+    expect(quoteWhenNeeded('')).toBe("''");
+  });
+
+  it('refuses NUL, which a shell would cut off', () => {
+    expect(() => quoteAlways('a\0b')).toThrow(RangeError);
+    expect(() => quoteWhenNeeded('a\0b')).toThrow(RangeError);
+  });
+});

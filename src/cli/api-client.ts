@@ -1,0 +1,129 @@
+import { VERSION, VERSION_HEADER } from '../version.ts';
+import { JSON_TYPE, type TokenBody } from '../wire.ts';
+import {
+  type Image,
+  type Instance,
+  MalformedAnswer,
+  type OwnedInstance,
+  readImage,
+  readInstance,
+  readList,
+  readOne,
+  readOwnedInstance,
+  readToken,
+} from './documents.ts';
+import { CliError } from './failure.ts';
+import { readAnswer } from './read-answer.ts';
+import { type Request, sendRequest } from './send-request.ts';
+
+/** Talks to one server as one user (contract: HTTP API). Every method throws `CliError` with a line for people. */
+export class ApiClient {
+  readonly #server: URL;
+  readonly #token: string;
+  readonly #verifyCertificate: boolean;
+
+  /** `token` goes out as bearer token; when empty none is sent. */
+  constructor(options: { server: URL; token: string; verifyCertificate: boolean }) {
+    if (!/^[\x21-\x7e]*$/.test(options.token)) {
+      throw new CliError('the stored token holds characters that no token has', {
+        hint: 'sign in: draupnir authenticate --force',
+      });
+    }
+    this.#server = options.server;
+    this.#token = options.token;
+    this.#verifyCertificate = options.verifyCertificate;
+  }
+
+  /** The page that starts signing in; its outcome is handed to whoever waits in `createAccessToken` with this state. */
+  getSignInUrl(state: string): string {
+    const url = new URL('/authenticate', this.#server);
+    url.searchParams.set('state', state);
+    return url.href;
+  }
+
+  /** Waits, 60 s at most, until the person has signed in at `getSignInUrl(state)`. */
+  async createAccessToken(state: string): Promise<TokenBody> {
+    const body = document('access_tokens', { state });
+    return await this.#call('POST', '/access_tokens', readToken, body);
+  }
+
+  async listImages(): Promise<Image[]> {
+    return await this.#call('GET', '/images', (answer) => readList(answer, readImage));
+  }
+
+  /** Finds the image a new instance should be made of: ready, and updated last. */
+  async findLatestImage(): Promise<Image | undefined> {
+    const ready = (await this.listImages()).filter((image) => image.ready);
+    return ready.sort((a, b) => b.updatedAt.getTime() - a.updatedAt.getTime() || b.id - a.id)[0];
+  }
+
+  /** `backedUpAt` in RFC 3339; `anonymisationScript` is SQL. */
+  async createImage(backedUpAt: string, anonymisationScript: string): Promise<Image> {
+    const body = document('images', { backed_up_at: backedUpAt, anonymisation_script: anonymisationScript });
+    return await this.#call('POST', '/images', (answer) => readOne(answer, readImage), body);
+  }
+
+  /** Waits until the image is ready: minutes, for a large one. */
+  async finaliseImage(id: number): Promise<Image> {
+    return await this.#call('POST', `/images/${id}/done`, (answer) => readOne(answer, readImage));
+  }
+
+  async destroyImage(id: number): Promise<void> {
+    await this.#call('DELETE', `/images/${id}`, () => undefined);
+  }
+
+  async listInstances(): Promise<Instance[]> {
+    return await this.#call('GET', '/instances', (answer) => readList(answer, readInstance));
+  }
+
+  async getInstance(id: number): Promise<OwnedInstance> {
+    return await this.#call('GET', `/instances/${id}`, readOwnedInstance);
+  }
+
+  async createInstance(imageId: number): Promise<OwnedInstance> {
+    const body = document('instances', { image_id: String(imageId) });
+    return await this.#call('POST', '/instances', readOwnedInstance, body);
+  }
+
+  async destroyInstance(id: number): Promise<void> {
+    await this.#call('DELETE', `/instances/${id}`, () => undefined);
+  }
+
+  async #call<T>(
+    method: Request['method'],
+    path: string,
+    read: (answer: unknown) => T,
+    body?: string,
+  ): Promise<T> {
+    const answer = await sendRequest({
+      method,
+      url: new URL(path, this.#server),
+      headers: this.#headers(body),
+      body,
+      verifyCertificate: this.#verifyCertificate,
+    });
+    const json = readAnswer(answer, this.#server.origin);
+    try {
+      return read(json);
+    } catch (error) {
+      if (!(error instanceof MalformedAnswer)) throw error;
+      throw new CliError(`${this.#server.origin} gave an answer that cannot be used: ${error.message}`, {
+        hint: 'compare the versions of server and draupnir',
+        cause: error,
+      });
+    }
+  }
+
+  #headers(body: string | undefined): Record<string, string> {
+    return {
+      Accept: JSON_TYPE,
+      [VERSION_HEADER]: VERSION,
+      ...(this.#token === '' ? {} : { Authorization: `Bearer ${this.#token}` }),
+      ...(body === undefined ? {} : { 'Content-Type': JSON_TYPE }),
+    };
+  }
+}
+
+function document(type: string, attributes: Record<string, string>): string {
+  return JSON.stringify({ data: { type, attributes } });
+}

@@ -1,0 +1,65 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import { EXIT_CONFIG } from '../failure.ts';
+import { printData, printNotice } from '../output.ts';
+import { findServerUrl } from '../server-address.ts';
+import { DEFAULT_CONFIG_FILE } from './server.ts';
+
+type Key = 'domain' | 'database';
+
+/** Adds `draupnir config`: `show` and `set` for the user's settings, `check` for the server's configuration. */
+export function addConfigCommands(program: Command): void {
+  const config = program
+    .command('config')
+    .description("show and change settings, check a server's configuration");
+  config.command('show').description('show the settings').action(showSettings);
+  config
+    .command('set')
+    .description('change a setting')
+    .argument('<key>', 'domain (host or host:port of the server) or database (to connect to)', parseKey)
+    .argument('<value>')
+    .action(changeSetting);
+  config
+    .command('check')
+    .description("check a server's configuration without starting anything")
+    .option('--config <file>', 'configuration of the server', DEFAULT_CONFIG_FILE)
+    .action(checkServerConfig);
+}
+
+async function showSettings(): Promise<void> {
+  const { getSettingsFile, loadSettings } = await import('../settings-file.ts');
+  const { domain, database, token } = await loadSettings(getSettingsFile());
+  printData(`Domain: ${domain}`);
+  printData(`Access Token: ${maskToken(token.accessToken || token.refreshToken)}`);
+  printData(`Database: ${database}`);
+}
+
+async function changeSetting(key: Key, value: string, _options: unknown, command: Command): Promise<void> {
+  if (key === 'domain' && findServerUrl(value, 'https') === undefined) {
+    command.error('error: a domain is a host or host:port, such as draupnir.example.com, without https://');
+  }
+  // eslint-disable-next-line no-control-regex -- control characters are the point
+  if (/[\u0000-\u001f\u007f]/.test(value)) command.error(`error: a ${key} holds no control characters`);
+  const { getSettingsFile, updateSettings } = await import('../settings-file.ts');
+  await updateSettings(getSettingsFile(), (settings) => {
+    settings[key] = value;
+  });
+}
+
+async function checkServerConfig({ config: file }: { config: string }): Promise<void> {
+  const { checkConfigFile } = await import('../../config/check-config-file.ts');
+  const { ok, lines } = await checkConfigFile(file);
+  for (const line of lines) printNotice(line);
+  if (ok) printData(`${file}: ok`);
+  else process.exitCode = EXIT_CONFIG;
+}
+
+function parseKey(text: string): Key {
+  const key = text.toLowerCase();
+  if (key === 'domain' || key === 'database') return key;
+  throw new InvalidArgumentError('the settings are domain and database');
+}
+
+/** The first 10 characters, but never more than half of a short secret. */
+function maskToken(token: string): string {
+  return `${token.slice(0, Math.min(10, Math.floor(token.length / 2)))}****`;
+}

@@ -1,0 +1,219 @@
+import type { Secret } from '../core/secret.ts';
+import { ConfigTable } from './config-table.ts';
+import type { DatabaseUrl } from './database-url.ts';
+import type { ListenAddress } from './listen-address.ts';
+import type { Problem } from './problem.ts';
+import { TomlSyntaxError, parseToml } from './toml-file.ts';
+import type { TomlTable } from './toml-file.ts';
+import {
+  absolutePathKind,
+  booleanKind,
+  cidrsKind,
+  databaseUrlKind,
+  durationKind,
+  emailDomainKind,
+  hostnameKind,
+  integerKind,
+  listenAddressKind,
+  secretKind,
+  sentryDsnKind,
+  textKind,
+  webUrlKind,
+  wordKind,
+} from './value-kind.ts';
+
+/** pino's levels. */
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
+
+/** Where the API listens; at least one of the two addresses is there, and both files with `listenAddress`. */
+export interface HttpConfig {
+  listenAddress?: ListenAddress;
+  insecureListenAddress?: ListenAddress;
+  tlsCertificate?: string;
+  tlsPrivateKey?: string;
+}
+
+/** Client registration at Google. */
+export interface OauthConfig {
+  redirectUrl: string;
+  clientId: string;
+  clientSecret: Secret;
+}
+
+/** The server's configuration, checked. Sample and meaning of each key: sample/config.toml. */
+export interface ServerConfig {
+  databaseUrl: DatabaseUrl;
+  dataPath: string;
+  environment: string;
+  sharedSecret: Secret;
+  /** Starts with `@`. */
+  trustedUserEmailDomain: string;
+  publicHostname: string;
+  cleanIntervalMs: number;
+  /** Inclusive. */
+  minInstancePort: number;
+  /** Exclusive. */
+  maxInstancePort: number;
+  whitelistReconcileIntervalMs?: number;
+  sentryDsn?: Secret;
+  enableIpWhitelisting: boolean;
+  useXForwardedFor: boolean;
+  trustedProxyCidrs: string[];
+  http: HttpConfig;
+  oauth: OauthConfig;
+  scriptsPath: string;
+  encryptionKeyFile: string;
+  apiVersionCheck: 'exact' | 'compatible';
+  migrateOnStart: boolean;
+  finaliseTimeoutMs: number;
+  instanceStartTimeoutMs: number;
+  shutdownTimeoutMs: number;
+  logLevel: LogLevel;
+}
+
+/** What a file came to: `config` is there exactly when `problems` is empty. */
+export interface ParsedServerConfig {
+  config?: ServerConfig;
+  problems: Problem[];
+  warnings: Problem[];
+  /** The parts that name files, as far as they could be read: so that a bad file is told along with all other problems. */
+  files: ConfigFiles;
+}
+
+/** Where a configuration names certificates and keys. */
+export interface ConfigFiles {
+  http: HttpConfig;
+  databaseUrl?: DatabaseUrl;
+}
+
+/** The part of the process environment that defaults depend on: systemd sets it from `StateDirectory=`. */
+export interface ConfigEnvironment {
+  STATE_DIRECTORY?: string | undefined;
+}
+
+const HOUR_MS = 3_600_000;
+
+/** Reads the text of a server configuration. Pure; `file` only names the source in problems. Reports all problems at once. */
+export function parseServerConfig(
+  toml: string,
+  file: string,
+  env: ConfigEnvironment = {},
+): ParsedServerConfig {
+  let table: TomlTable;
+  try {
+    table = parseToml(toml);
+  } catch (error) {
+    if (!(error instanceof TomlSyntaxError)) throw error;
+    const path = `line ${error.line}, column ${error.column}`;
+    return {
+      problems: [{ file, path, message: `is not valid TOML: ${error.reason}` }],
+      warnings: [],
+      files: { http: {} },
+    };
+  }
+  const findings = { file, problems: [], warnings: [], known: new Set<string>() };
+  const root = new ConfigTable(table, findings);
+  const config = readServerConfig(root, env);
+  root.warnUnknown();
+  const { problems, warnings } = findings;
+  const files: ConfigFiles = { http: config.http, ...withoutAbsent({ databaseUrl: config.databaseUrl }) };
+  return { ...(problems.length === 0 && { config }), problems, warnings, files };
+}
+
+function readServerConfig(root: ConfigTable, env: ConfigEnvironment): ServerConfig {
+  // systemd separates several state directories by colons.
+  const stateDirectory = env.STATE_DIRECTORY?.split(':')[0] || '/var/lib/draupnir';
+  return {
+    databaseUrl: root.required('database_url', databaseUrlKind),
+    dataPath: root.required('data_path', absolutePathKind('/draupnir')),
+    environment: root.required('environment', textKind),
+    sharedSecret: root.required('shared_secret', secretKind),
+    trustedUserEmailDomain: root.required('trusted_user_email_domain', emailDomainKind),
+    publicHostname: root.required('public_hostname', hostnameKind),
+    cleanIntervalMs: root.required('clean_interval', durationKind),
+    ...readInstancePorts(root),
+    ...readWhitelisting(root),
+    ...withoutAbsent({ sentryDsn: root.optional('sentry_dsn', sentryDsnKind) }),
+    useXForwardedFor: root.optional('use_x_forwarded_for', booleanKind) ?? false,
+    trustedProxyCidrs: root.optional('trusted_proxy_cidrs', cidrsKind) ?? [],
+    http: readHttp(root.table('http')),
+    oauth: readOauth(root.table('oauth')),
+    scriptsPath:
+      root.optional('scripts_path', absolutePathKind('/usr/lib/draupnir/scripts')) ??
+      '/usr/lib/draupnir/scripts',
+    encryptionKeyFile:
+      root.optional('encryption_key_file', absolutePathKind('/var/lib/draupnir/encryption.key')) ??
+      `${stateDirectory}/encryption.key`,
+    apiVersionCheck: root.optional('api_version_check', wordKind('exact', 'compatible')) ?? 'exact',
+    migrateOnStart: root.optional('migrate_on_start', booleanKind) ?? true,
+    finaliseTimeoutMs: root.optional('finalise_timeout', durationKind) ?? 6 * HOUR_MS,
+    instanceStartTimeoutMs: root.optional('instance_start_timeout', durationKind) ?? 60_000,
+    shutdownTimeoutMs: root.optional('shutdown_timeout', durationKind) ?? 30_000,
+    logLevel:
+      root.optional('log_level', wordKind('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent')) ??
+      'info',
+  };
+}
+
+function readInstancePorts(root: ConfigTable): Pick<ServerConfig, 'minInstancePort' | 'maxInstancePort'> {
+  // Below 1024 only root may listen. The maximum is exclusive: 65536 makes the last port usable.
+  const minInstancePort = root.required('min_instance_port', integerKind(1024, 65535));
+  const maxInstancePort = root.required('max_instance_port', integerKind(1025, 65536));
+  if (minInstancePort >= maxInstancePort) {
+    root.report(
+      'max_instance_port',
+      `must be greater than min_instance_port, ${minInstancePort}`,
+      maxInstancePort,
+    );
+  }
+  return { minInstancePort, maxInstancePort };
+}
+
+function readWhitelisting(
+  root: ConfigTable,
+): Pick<ServerConfig, 'enableIpWhitelisting' | 'whitelistReconcileIntervalMs'> {
+  const enableIpWhitelisting = root.optional('enable_ip_whitelisting', booleanKind) ?? false;
+  // To say yes and leave the ports open to everyone would be worse than to refuse.
+  if (enableIpWhitelisting) {
+    root.report(
+      'enable_ip_whitelisting',
+      'not available in this version: set it to false, or limit access by a firewall of your own',
+      true,
+    );
+  }
+  const whitelistReconcileIntervalMs = enableIpWhitelisting
+    ? root.required('whitelist_reconcile_interval', durationKind)
+    : root.optional('whitelist_reconcile_interval', durationKind);
+  return { enableIpWhitelisting, ...withoutAbsent({ whitelistReconcileIntervalMs }) };
+}
+
+function readHttp(http: ConfigTable): HttpConfig {
+  const listenAddress = http.optional('listen_address', listenAddressKind);
+  const insecureListenAddress = http.optional('insecure_listen_address', listenAddressKind);
+  if (!http.has('listen_address') && !http.has('insecure_listen_address')) {
+    http.report(
+      'listen_address',
+      'is missing: set it for HTTPS, or http.insecure_listen_address for HTTP, to "host:port", such as "0.0.0.0:8443"',
+    );
+  }
+  // Relative paths worked in 5.3.x.
+  const readPath = (key: string) =>
+    http.has('listen_address') ? http.required(key, textKind) : http.optional(key, textKind);
+  const tlsCertificate = readPath('tls_certificate');
+  const tlsPrivateKey = readPath('tls_private_key');
+  return withoutAbsent({ listenAddress, insecureListenAddress, tlsCertificate, tlsPrivateKey });
+}
+
+function readOauth(oauth: ConfigTable): OauthConfig {
+  return {
+    redirectUrl: oauth.required('redirect_url', webUrlKind),
+    clientId: oauth.required('client_id', textKind),
+    clientSecret: oauth.required('client_secret', secretKind),
+  };
+}
+
+/** The same object without the properties that are undefined. */
+function withoutAbsent<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  const entries = Object.entries(values).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as { [K in keyof T]?: Exclude<T[K], undefined> };
+}

@@ -1,0 +1,16 @@
+/** Who sends a request. */
+export interface Caller {
+  /** The upload user holds the shared secret; a developer is known by a verified e-mail address. */
+  readonly role: 'upload' | 'developer';
+  /** Owner of the instances the caller creates: an e-mail address, or `upload`. */
+  readonly email: string;
+}
+
+/** Name under which the upload user owns things (contract: HTTP API, "Authentication"). */
+export const UPLOAD_USER = 'upload';
+
+/** Recognises a bearer token. */
+export interface Authenticator {
+  /** The caller behind the token, or undefined when nobody trusted is. */
+  identify(token: string): Promise<Caller | undefined>;
+}

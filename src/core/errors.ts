@@ -1,0 +1,29 @@
+/**
+ * What can go wrong in the domain. `http/` maps each kind to a status; nothing else may depend on message text.
+ */
+export type ErrorKind =
+  | 'not_found'
+  | 'image_not_found'
+  | 'image_not_ready'
+  | 'image_has_instances'
+  | 'invalid_image_id'
+  | 'malformed_body'
+  | 'unauthorized'
+  | 'forbidden'
+  | 'finalise_failed'
+  | 'finalise_interrupted'
+  | 'image_busy'
+  | 'no_free_port'
+  | 'id_occupied'
+  | 'shutting_down';
+
+/** An expected failure with a reason that may be shown to the caller: lower case, no row data, no secrets. */
+export class DomainError extends Error {
+  override readonly name = 'DomainError';
+  readonly kind: ErrorKind;
+
+  constructor(kind: ErrorKind, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.kind = kind;
+  }
+}

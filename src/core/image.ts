@@ -1,0 +1,51 @@
+/**
+ * - `pending`: waits for its upload and for `done`
+ * - `finalising`: being prepared
+ * - `ready`: instances can be made of it
+ * - `failed`: the last preparation failed; the upload is as it was, `done` may be asked again
+ * - `destroying`: going away
+ */
+export type ImageStatus = 'pending' | 'finalising' | 'ready' | 'failed' | 'destroying';
+
+/** A backup of a database and the script that anonymises it. */
+export interface Image {
+  readonly id: number;
+  readonly backedUpAt: Date;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+  readonly status: ImageStatus;
+  /** Why the last preparation failed; present in status `failed`. */
+  readonly failure: string | undefined;
+}
+
+/** Images in the metadata database. */
+export interface ImageStore {
+  insert(image: { backedUpAt: Date; anonymisationScript: string }): Promise<Image>;
+  find(id: number): Promise<Image | undefined>;
+  /** All, ordered by id. */
+  list(): Promise<Image[]>;
+  /** SQL for psql that anonymises the image, `''` when it was created without. */
+  getAnonymisationScript(id: number): Promise<string>;
+  /**
+   * Moves an image from one of the states `from` to `to` (compare and set); undefined when it is in none of them or gone.
+   */
+  transition(
+    id: number,
+    from: readonly ImageStatus[],
+    to: ImageStatus,
+    failure?: string,
+  ): Promise<Image | undefined>;
+  delete(id: number): Promise<void>;
+}
+
+/** Images on disk. Every method may be called again after a failure. */
+export interface ImageStorage {
+  /** Makes the place that the backup is uploaded to. */
+  createImage(id: number): Promise<void>;
+  /**
+   * Prepares the upload and makes the snapshot. Throws `finalise_failed` with the one reason when upload or script are
+   * at fault. Ends early, leaving the upload as it was, when the signal fires.
+   */
+  finaliseImage(id: number, anonymisationScript: string, signal: AbortSignal): Promise<void>;
+  destroyImage(id: number): Promise<void>;
+}

@@ -1,0 +1,189 @@
+import type { AddressStore } from './addresses.ts';
+import type { Caller } from './caller.ts';
+import { DomainError } from './errors.ts';
+import type { ImageStore } from './image.ts';
+import type {
+  CertificateChain,
+  Credentials,
+  Instance,
+  InstanceProof,
+  InstanceStorage,
+  InstanceStore,
+  PortProbe,
+  PortRange,
+  Sealer,
+} from './instance.ts';
+import { openCredentials, sealCredentials } from './sealed-credentials.ts';
+import type { Log } from './log.ts';
+import { SingleFlight } from './single-flight.ts';
+
+export interface InstancesParts {
+  store: InstanceStore;
+  images: Pick<ImageStore, 'find'>;
+  addresses: AddressStore;
+  storage: InstanceStorage;
+  proof: InstanceProof;
+  ports: PortProbe;
+  sealer: Sealer;
+  issueCertificates: (instanceId: number) => Promise<CertificateChain>;
+  log: Log;
+  portRange: PortRange;
+}
+
+/** An instance together with what its owner needs to connect. */
+export interface InstanceWithCredentials {
+  instance: Instance;
+  credentials: Credentials;
+}
+
+/** The instances and what can be done with them. To anybody but its owner an instance does not exist. */
+export class Instances {
+  readonly #parts: InstancesParts;
+  readonly #creating = new Set<Promise<unknown>>();
+  readonly #destroying = new SingleFlight<number, void>();
+  #closed = false;
+
+  constructor(parts: InstancesParts) {
+    this.#parts = parts;
+  }
+
+  list(caller: Caller): Promise<Instance[]> {
+    return this.#parts.store.listByOwner(caller.email);
+  }
+
+  /** The caller's own instance; remembers the caller's address. Throws `not_found`. */
+  async get(caller: Caller, id: number, address: string): Promise<InstanceWithCredentials> {
+    const instance = await this.#getOwn(caller, id);
+    const box = await this.#parts.store.findCredentials(id);
+    if (!box) throw new DomainError('not_found', 'no such instance');
+    await this.#parts.addresses.remember(id, address);
+    return { instance, credentials: openCredentials(this.#parts.sealer, id, box) };
+  }
+
+  /**
+   * Makes an instance of a ready image; when it resolves, the database takes connections with the credentials, and
+   * refuses all others. Throws `image_not_found`, `image_not_ready`, `no_free_port`. A failure leaves nothing behind.
+   */
+  create(caller: Caller, imageId: number, address: string): Promise<InstanceWithCredentials> {
+    if (this.#closed) {
+      return Promise.reject(new DomainError('shutting_down', 'the server is shutting down'));
+    }
+    const creating = this.#create(caller, imageId, address);
+    this.#creating.add(creating);
+    return creating.finally(() => this.#creating.delete(creating));
+  }
+
+  /** Destroys the caller's own instance; the upload user may destroy any. Throws `not_found`. */
+  async destroy(caller: Caller, id: number): Promise<void> {
+    if (caller.role !== 'upload') await this.#getOwn(caller, id);
+    else if (!(await this.#parts.store.find(id))) throw new DomainError('not_found', 'no such instance');
+    await this.#destroy(id);
+    this.#parts.log.info({ instanceId: id }, 'destroyed instance');
+  }
+
+  /** Destroys all instances of an image, whatever state they are in. */
+  async destroyAllOf(imageId: number): Promise<void> {
+    const instances = await this.#parts.store.listByImage(imageId);
+    await Promise.all(instances.map((instance) => this.#destroy(instance.id)));
+  }
+
+  /**
+   * Finishes what an earlier run of the server left half done: nobody was told of instances still being created, so they
+   * go; those that should run are started again, after a reboot for example.
+   */
+  async recover(): Promise<void> {
+    const { store, storage, log } = this.#parts;
+    for (const instance of await store.list()) {
+      try {
+        if (instance.status === 'ready') {
+          await storage.startInstance(instance.id);
+        } else {
+          await this.#destroy(instance.id);
+          log.info({ instanceId: instance.id }, 'removed unfinished instance');
+        }
+      } catch (error) {
+        // One that cannot be recovered must not keep the others down.
+        log.error({ instanceId: instance.id, err: error }, 'cannot recover instance');
+      }
+    }
+  }
+
+  /** Takes no new work; resolves when creations and destructions under way have ended. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.allSettled(this.#creating);
+    await this.#destroying.settled();
+  }
+
+  async #create(caller: Caller, imageId: number, address: string): Promise<InstanceWithCredentials> {
+    const { store, images, addresses, storage, proof, sealer, issueCertificates, log } = this.#parts;
+    const started = performance.now();
+    const image = await images.find(imageId);
+    if (!image || image.status === 'destroying') {
+      throw new DomainError('image_not_found', 'no such image');
+    }
+    if (image.status !== 'ready') throw new DomainError('image_not_ready', 'the image is not ready');
+
+    const record = await this.#reserve(caller, imageId);
+    const { id, port } = record;
+    try {
+      const chain = await issueCertificates(id);
+      const process = await storage.createInstance(record, chain);
+      try {
+        await proof.prove(record, chain, process);
+        await process.open();
+      } catch (error) {
+        await process.abandon();
+        throw error;
+      }
+      await addresses.remember(id, address);
+      const credentials = { ca: chain.ca, client: chain.client };
+      const instance = await store.open(id, sealCredentials(sealer, id, credentials));
+      const durationMs = Math.round(performance.now() - started);
+      log.info({ instanceId: id, imageId, port, durationMs }, 'created instance');
+      return { instance, credentials };
+    } catch (error) {
+      await this.#discard(id, error).catch((cause: unknown) => {
+        // The record stays, marked as going away; the next start of the server finishes it.
+        log.error({ instanceId: id, err: cause }, 'cannot remove unfinished instance');
+      });
+      throw error;
+    }
+  }
+
+  /** Makes the record with a port nobody uses: free in the table, and on this host. */
+  async #reserve(caller: Caller, imageId: number): Promise<Instance> {
+    const { store, ports, portRange } = this.#parts;
+    const taken = new Set<number>();
+    for (;;) {
+      const record = await store.insert({ imageId, userEmail: caller.email }, portRange, taken);
+      if (await ports.isFree(record.port)) return record;
+      taken.add(record.port);
+      await store.delete(record.id);
+    }
+  }
+
+  async #getOwn(caller: Caller, id: number): Promise<Instance> {
+    const instance = await this.#parts.store.find(id);
+    if (instance?.userEmail !== caller.email || instance.status !== 'ready') {
+      throw new DomainError('not_found', 'no such instance');
+    }
+    return instance;
+  }
+
+  /** Removes a record whose creation failed, and what may exist of it; under an id that is occupied nothing is ours. */
+  #discard(id: number, error: unknown): Promise<void> {
+    const occupied = error instanceof DomainError && error.kind === 'id_occupied';
+    return occupied ? this.#parts.store.delete(id) : this.#destroy(id);
+  }
+
+  #destroy(id: number): Promise<void> {
+    return this.#destroying.run(id, async () => {
+      const { store, storage } = this.#parts;
+      if (!(await store.markDestroying(id))) return;
+      // Disk first, row last: a row without disk can be destroyed again, disk without a row would be forgotten.
+      await storage.destroyInstance(id);
+      await store.delete(id);
+    });
+  }
+}

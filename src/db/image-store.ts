@@ -1,0 +1,81 @@
+import type { Pool } from 'pg';
+import type { Image, ImageStatus, ImageStore } from '../core/image.ts';
+
+interface ImageRow {
+  id: number;
+  backed_up_at: Date;
+  created_at: Date;
+  updated_at: Date;
+  status: ImageStatus;
+  failure: string | null;
+}
+
+const COLUMNS = 'id, backed_up_at, created_at, updated_at, status, failure';
+
+/** Table `images`. */
+export class PgImageStore implements ImageStore {
+  readonly #pool: Pool;
+
+  constructor(pool: Pool) {
+    this.#pool = pool;
+  }
+
+  async insert(image: { backedUpAt: Date; anonymisationScript: string }): Promise<Image> {
+    const { rows } = await this.#pool.query<ImageRow>(
+      `INSERT INTO images (backed_up_at, anon, created_at, updated_at) VALUES ($1, $2, now(), now())
+       RETURNING ${COLUMNS}`,
+      [image.backedUpAt, image.anonymisationScript],
+    );
+    return toImage(rows);
+  }
+
+  async find(id: number): Promise<Image | undefined> {
+    const { rows } = await this.#pool.query<ImageRow>(`SELECT ${COLUMNS} FROM images WHERE id = $1`, [id]);
+    return rows[0] && toImage(rows);
+  }
+
+  async list(): Promise<Image[]> {
+    const { rows } = await this.#pool.query<ImageRow>(`SELECT ${COLUMNS} FROM images ORDER BY id`);
+    return rows.map((row) => toImage([row]));
+  }
+
+  async getAnonymisationScript(id: number): Promise<string> {
+    const { rows } = await this.#pool.query<{ anon: string | null }>(
+      'SELECT anon FROM images WHERE id = $1',
+      [id],
+    );
+    const row = rows[0];
+    if (!row) throw new Error(`image ${id} has no record`);
+    return row.anon ?? '';
+  }
+
+  async transition(
+    id: number,
+    from: readonly ImageStatus[],
+    to: ImageStatus,
+    failure?: string,
+  ): Promise<Image | undefined> {
+    const { rows } = await this.#pool.query<ImageRow>(
+      `UPDATE images SET status = $3, failure = $4, ready = ($3 = 'ready'), updated_at = now()
+       WHERE id = $1 AND status = ANY ($2) RETURNING ${COLUMNS}`,
+      [id, from, to, failure ?? null],
+    );
+    return rows[0] && toImage(rows);
+  }
+
+  async delete(id: number): Promise<void> {
+    await this.#pool.query('DELETE FROM images WHERE id = $1', [id]);
+  }
+}
+
+function toImage([row]: ImageRow[]): Image {
+  if (!row) throw new Error('no image row');
+  return {
+    id: row.id,
+    backedUpAt: row.backed_up_at,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+    status: row.status,
+    failure: row.failure ?? undefined,
+  };
+}

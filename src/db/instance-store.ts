@@ -1,0 +1,137 @@
+import type { Pool } from 'pg';
+import { DomainError } from '../core/errors.ts';
+import type { Instance, InstanceStatus, InstanceStore, PortRange } from '../core/instance.ts';
+import { isUniqueViolation } from './sql-error.ts';
+
+interface InstanceRow {
+  id: number;
+  image_id: number;
+  port: number;
+  user_email: string;
+  created_at: Date;
+  updated_at: Date;
+  status: InstanceStatus;
+}
+
+const COLUMNS = 'id, image_id, port, user_email, created_at, updated_at, status';
+
+/** Table `instances`. */
+export class PgInstanceStore implements InstanceStore {
+  readonly #pool: Pool;
+
+  constructor(pool: Pool) {
+    this.#pool = pool;
+  }
+
+  async insert(
+    instance: { imageId: number; userEmail: string },
+    range: PortRange,
+    avoid: ReadonlySet<number>,
+  ): Promise<Instance> {
+    // Two creations at once may pick the same port: the unique constraint decides, the loser picks again. A port that was
+    // taken is never free again within this loop, so it ends after at most as many rounds as there are ports.
+    for (let round = range.min; round <= range.max; round++) {
+      const row = await this.#tryInsert(instance, range, avoid);
+      if (row !== 'port taken') return row;
+    }
+    throw noFreePort(range);
+  }
+
+  async #tryInsert(
+    instance: { imageId: number; userEmail: string },
+    range: PortRange,
+    avoid: ReadonlySet<number>,
+  ): Promise<Instance | 'port taken'> {
+    try {
+      // The lock on the image keeps it from being destroyed between the check and the insert.
+      const { rows } = await this.#pool.query<InstanceRow | { id: null; image: boolean }>(
+        `WITH image AS (SELECT id FROM images WHERE id = $1 AND status = 'ready' FOR SHARE),
+         free AS (
+           SELECT port FROM generate_series($3::int, $4::int - 1) AS port
+           WHERE port <> ALL ($5::int[]) AND NOT EXISTS (SELECT FROM instances i WHERE i.port = port.port)
+           ORDER BY random() LIMIT 1),
+         made AS (
+           INSERT INTO instances (image_id, user_email, port, status, created_at, updated_at)
+           SELECT image.id, $2, free.port, 'creating', now(), now() FROM image, free RETURNING ${COLUMNS})
+         SELECT made.*, EXISTS (SELECT FROM image) AS image FROM (SELECT) one LEFT JOIN made ON true`,
+        [instance.imageId, instance.userEmail, range.min, range.max, [...avoid]],
+      );
+      const row = rows[0];
+      if (row && row.id !== null) return toInstance([row]);
+      if (row?.image) throw noFreePort(range);
+      throw new DomainError('image_not_ready', 'the image is not ready');
+    } catch (error) {
+      if (isUniqueViolation(error, 'instances_port_key')) return 'port taken';
+      throw error;
+    }
+  }
+
+  async find(id: number): Promise<Instance | undefined> {
+    const instances = await this.#select('WHERE id = $1', [id]);
+    return instances[0];
+  }
+
+  listByOwner(userEmail: string): Promise<Instance[]> {
+    return this.#select(`WHERE user_email = $1 AND status = 'ready' ORDER BY id`, [userEmail]);
+  }
+
+  listByImage(imageId: number): Promise<Instance[]> {
+    return this.#select('WHERE image_id = $1 ORDER BY id', [imageId]);
+  }
+
+  list(): Promise<Instance[]> {
+    return this.#select('ORDER BY id', []);
+  }
+
+  async open(id: number, credentials: Buffer): Promise<Instance> {
+    const { rows } = await this.#pool.query<InstanceRow>(
+      `UPDATE instances SET status = 'ready', credentials = $2, updated_at = now()
+       WHERE id = $1 AND status = 'creating' RETURNING ${COLUMNS}`,
+      [id, credentials],
+    );
+    if (!rows[0]) throw new DomainError('image_not_ready', 'the image was destroyed meanwhile');
+    return toInstance(rows);
+  }
+
+  async findCredentials(id: number): Promise<Buffer | undefined> {
+    const { rows } = await this.#pool.query<{ credentials: Buffer | null }>(
+      'SELECT credentials FROM instances WHERE id = $1',
+      [id],
+    );
+    return rows[0]?.credentials ?? undefined;
+  }
+
+  async markDestroying(id: number): Promise<boolean> {
+    const { rowCount } = await this.#pool.query(
+      `UPDATE instances SET status = 'destroying', updated_at = now() WHERE id = $1`,
+      [id],
+    );
+    return rowCount === 1;
+  }
+
+  async delete(id: number): Promise<void> {
+    await this.#pool.query('DELETE FROM instances WHERE id = $1', [id]);
+  }
+
+  async #select(where: string, values: unknown[]): Promise<Instance[]> {
+    const { rows } = await this.#pool.query<InstanceRow>(`SELECT ${COLUMNS} FROM instances ${where}`, values);
+    return rows.map((row) => toInstance([row]));
+  }
+}
+
+function noFreePort(range: PortRange): DomainError {
+  return new DomainError('no_free_port', `all ports from ${range.min} to ${range.max - 1} are taken`);
+}
+
+function toInstance([row]: InstanceRow[]): Instance {
+  if (!row) throw new Error('no instance row');
+  return {
+    id: row.id,
+    imageId: row.image_id,
+    port: row.port,
+    userEmail: row.user_email,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+    status: row.status,
+  };
+}

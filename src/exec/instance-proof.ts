@@ -1,0 +1,159 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { checkServerIdentity } from 'node:tls';
+import type { ConnectionOptions } from 'node:tls';
+import pg from 'pg';
+import type { Credentials, Instance, InstanceProof } from '../core/instance.ts';
+
+export interface ProofOptions {
+  /** Name in the server certificate. */
+  publicHostname: string;
+  /** Longest time until Postgres takes connections, in milliseconds. */
+  startTimeoutMs: number;
+}
+
+/** Loopback addresses of both families; each is tried where the host has it. */
+const ADDRESSES = ['127.0.0.1', '::1'] as const;
+const POLL_MS = 5;
+/** Longest time of one connection, in milliseconds. */
+const CONNECT_TIMEOUT_MS = 10_000;
+
+/** SQLSTATEs, PostgreSQL manual appendix A. */
+const INVALID_AUTHORIZATION = '28000';
+const CANNOT_CONNECT_NOW = '57P03';
+
+type Refusal = 'plaintext' | 'no client certificate' | 'another user';
+
+/** Proves by real connections what the configuration of an instance promises. */
+export class PgInstanceProof implements InstanceProof {
+  readonly #options: ProofOptions;
+
+  constructor(options: ProofOptions) {
+    this.#options = options;
+  }
+
+  async prove(
+    instance: Pick<Instance, 'id' | 'port'>,
+    credentials: Credentials,
+    process: { pid: number },
+  ): Promise<void> {
+    // A connection without TLS is the cheapest question that a starting Postgres can answer, and must be refused anyway.
+    await this.#waitUntilReady(instance.port, process.pid);
+    const mutual = this.#tls(credentials);
+    const anonymous = { ...mutual, key: undefined, cert: undefined };
+    await Promise.all(
+      ADDRESSES.flatMap((host) => [
+        this.#expectAccess(host, instance, mutual),
+        expectRefusal('plaintext', { host, port: instance.port, user: 'draupnir', ssl: false }),
+        expectRefusal('no client certificate', {
+          host,
+          port: instance.port,
+          user: 'draupnir',
+          ssl: anonymous,
+        }),
+        expectRefusal('another user', { host, port: instance.port, user: 'postgres', ssl: mutual }),
+      ]),
+    );
+  }
+
+  #tls(credentials: Credentials): ConnectionOptions {
+    return {
+      ca: credentials.ca.certificate,
+      cert: credentials.client.certificate,
+      key: credentials.client.key,
+      checkServerIdentity: (_host, certificate) =>
+        checkServerIdentity(this.#options.publicHostname, certificate),
+    };
+  }
+
+  async #waitUntilReady(port: number, pid: number): Promise<void> {
+    const deadline = performance.now() + this.#options.startTimeoutMs;
+    for (;;) {
+      try {
+        await expectRefusal('plaintext', { host: ADDRESSES[0], port, user: 'draupnir', ssl: false });
+        return;
+      } catch (error) {
+        if (!isStarting(error)) throw error;
+        if (!isAlive(pid)) throw new Error('Postgres ended while it started', { cause: error });
+        if (performance.now() > deadline) throw new Error('Postgres did not start in time', { cause: error });
+      }
+      await delay(POLL_MS);
+    }
+  }
+
+  async #expectAccess(
+    host: string,
+    instance: Pick<Instance, 'id' | 'port'>,
+    ssl: ConnectionOptions,
+  ): Promise<void> {
+    const client = createClient({ host, port: instance.port, user: 'draupnir', ssl });
+    try {
+      await client.connect();
+      const { rows } = await client.query<{ cluster: string }>(
+        `SELECT current_setting('cluster_name') AS cluster`,
+      );
+      const cluster = rows[0]?.cluster;
+      if (cluster !== `draupnir-instance-${instance.id}`) {
+        throw new Error(`port ${instance.port} is answered by another Postgres`);
+      }
+    } catch (error) {
+      if (!isFamilyMissing(error)) throw error;
+    } finally {
+      await client.end();
+    }
+  }
+}
+
+/** Connects and resolves when Postgres itself refuses, for the right reason. */
+async function expectRefusal(refusal: Refusal, config: pg.ClientConfig): Promise<void> {
+  const client = createClient(config);
+  try {
+    await client.connect();
+  } catch (error) {
+    if (isRefusal(refusal, error) || isFamilyMissing(error)) return;
+    throw error;
+  } finally {
+    await client.end();
+  }
+  throw new Error(`Postgres admits a connection with ${refusal}`);
+}
+
+function createClient(config: pg.ClientConfig): pg.Client {
+  const client = new pg.Client({
+    ...config,
+    database: 'postgres',
+    // An empty password would be asked for, and sent, by no rule of ours; none is ever taken from the environment.
+    password: '',
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+  });
+  // A refused client may report its closed socket once more; the outcome is already known.
+  client.on('error', () => undefined);
+  return client;
+}
+
+/** One SQLSTATE stands for several refusals, so the message decides; `lc_messages` is C in our configuration. */
+function isRefusal(refusal: Refusal, error: unknown): boolean {
+  if (!(error instanceof pg.DatabaseError) || error.code !== INVALID_AUTHORIZATION) return false;
+  return refusal === 'no client certificate'
+    ? error.message.includes('valid client certificate')
+    : error.message.includes('no pg_hba.conf entry');
+}
+
+function isStarting(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return code === 'ECONNREFUSED' || code === 'ECONNRESET' || code === CANNOT_CONNECT_NOW;
+}
+
+/** A host without IPv6 cannot be reached by it; Postgres then listens on IPv4 alone. */
+function isFamilyMissing(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return code === 'EADDRNOTAVAIL' || code === 'EAFNOSUPPORT' || code === 'ENETUNREACH';
+}
+
+/** Postgres has another user than we: a signal is refused (EPERM) while it lives. */
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return !(error instanceof Error && 'code' in error && error.code === 'ESRCH');
+  }
+}

@@ -1,0 +1,34 @@
+import { DomainError } from '../core/errors.ts';
+
+/** Exit codes of the scripts (sysexits.h; scripts/lib/common.sh). */
+export const EX_DATAERR = 65;
+export const EX_CANTCREAT = 73;
+
+/** A script that failed for a reason that is not the caller's. Its output stays out of the message: log it, never answer it. */
+export class ScriptError extends Error {
+  override readonly name = 'ScriptError';
+  readonly script: string;
+  readonly exitCode: number | undefined;
+  /** Last lines the script printed for the operator. */
+  readonly reason: string;
+
+  constructor(script: string, exitCode: number | undefined, reason: string) {
+    super(`${script} failed`);
+    this.script = script;
+    this.exitCode = exitCode;
+    this.reason = reason;
+  }
+}
+
+/**
+ * Rethrows; a script that found its id taken on disk becomes `id_occupied`. It has touched nothing, so nothing may be
+ * cleaned up after it: what is there belongs to somebody the database has forgotten, after a restore for example.
+ */
+export function throwOccupied(error: unknown): never {
+  if (error instanceof ScriptError && error.exitCode === EX_CANTCREAT) {
+    const hint =
+      'the data directory holds something unknown under the next id: ask again, and tell the operator';
+    throw new DomainError('id_occupied', hint, { cause: error });
+  }
+  throw error;
+}

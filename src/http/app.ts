@@ -1,0 +1,98 @@
+import { randomUUID } from 'node:crypto';
+import type { ServerOptions } from 'node:https';
+import fastify from 'fastify';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Authenticator } from '../core/caller.ts';
+import { DomainError } from '../core/errors.ts';
+import type { Images } from '../core/images.ts';
+import type { Instances } from '../core/instances.ts';
+import type { Log } from '../core/log.ts';
+import { decorateAnswer, sendError } from './answer.ts';
+import type { VersionCheck } from './api-version.ts';
+import { readAnyBodyAsJson } from './body.ts';
+import { buildError, toHttpError } from './error-body.ts';
+import type { HttpError } from './error-body.ts';
+import { registerHealthCheck } from './routes/health-check.ts';
+import { registerImages } from './routes/images.ts';
+import { registerInstances } from './routes/instances.ts';
+
+/** Largest request body, in bytes: an anonymisation script may be long. */
+const BODY_LIMIT = 4 * 1024 * 1024;
+/** Longest time for the headers and the body of a request to arrive, in milliseconds; an answer may take hours. */
+const REQUEST_TIMEOUT_MS = 60_000;
+/** Longer than the idle time-outs of common proxies, so that the proxy is the one to close. */
+const KEEP_ALIVE_TIMEOUT_MS = 75_000;
+
+export interface AppParts {
+  images: Images;
+  instances: Instances;
+  authenticator: Authenticator;
+  log: Log;
+  versionCheck: VersionCheck;
+  /** Name that instances are reached by. */
+  publicHostname: string;
+}
+
+/** Builds the API for one listener; it does not listen yet. With `tls` it speaks HTTPS. */
+export function buildApp(parts: AppParts, tls?: ServerOptions): FastifyInstance {
+  const options = {
+    logger: false,
+    bodyLimit: BODY_LIMIT,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    forceCloseConnections: 'idle' as const,
+    return503OnClosing: false,
+    genReqId: () => randomUUID(),
+    ajv: { customOptions: { coerceTypes: false as const, removeAdditional: false as const } },
+    frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
+      decorateAnswer(reply);
+      sendError(reply, classify(error, request, parts.log));
+    },
+  };
+  // The two kinds of server differ in type only; routes do not care.
+  const app = tls ? (fastify({ ...options, https: tls }) as unknown as FastifyInstance) : fastify(options);
+
+  readAnyBodyAsJson(app);
+  app.addHook('onRequest', (_request, reply, next) => {
+    decorateAnswer(reply);
+    next();
+  });
+  app.addHook('onResponse', (request, reply, next) => {
+    logRequest(parts.log, request, reply);
+    next();
+  });
+  app.setErrorHandler<FastifyError>((error, request, reply) =>
+    sendError(reply, classify(error, request, parts.log)),
+  );
+  app.setNotFoundHandler((_request, reply) => sendError(reply, buildError('not_found')));
+
+  registerHealthCheck(app);
+  registerImages(app, parts);
+  registerInstances(app, parts);
+  return app;
+}
+
+/** Domain errors and bad requests become their shapes; all else is logged with its cause, and never shown. */
+function classify(error: FastifyError | DomainError, request: FastifyRequest, log: Log): HttpError {
+  if (error instanceof DomainError) return toHttpError(error);
+  const status = error.statusCode ?? 500;
+  if (status === 413) return buildError('body_too_large', 'a request body has at most 4 MiB');
+  if (status >= 400 && status < 500) return buildError(status === 404 ? 'not_found' : 'malformed_body');
+  log.error({ requestId: request.id, err: error }, 'request failed');
+  return buildError('internal');
+}
+
+function logRequest(log: Log, request: FastifyRequest, reply: FastifyReply): void {
+  log.info(
+    {
+      requestId: request.id,
+      method: request.method,
+      // Without the query string: OAuth codes travel there.
+      path: request.url.split('?', 1)[0],
+      status: reply.statusCode,
+      durationMs: Math.round(reply.elapsedTime * 10) / 10,
+      address: request.ip,
+    },
+    'request',
+  );
+}

@@ -1,0 +1,40 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Authenticator, Caller } from '../core/caller.ts';
+import { DomainError } from '../core/errors.ts';
+import { VERSION, VERSION_HEADER } from '../version.ts';
+import { acceptsVersion } from './api-version.ts';
+import type { VersionCheck } from './api-version.ts';
+import { sendError } from './answer.ts';
+import { buildVersionError } from './error-body.ts';
+
+/** RFC 6750, section 2.1; the scheme's name is case-insensitive (RFC 9110, section 11.1). */
+const BEARER = /^Bearer +([\x21-\x7e]+)$/i;
+
+const callers = new WeakMap<FastifyRequest, Caller>();
+
+/** A hook that answers 400 unless the request names a version we serve. Comes before the authentication. */
+export function requireVersion(check: VersionCheck) {
+  return (request: FastifyRequest, reply: FastifyReply, next: () => void): void => {
+    const header = request.headers[VERSION_HEADER.toLowerCase()];
+    const requested = typeof header === 'string' && header !== '' ? header : undefined;
+    if (requested !== undefined && acceptsVersion(check, requested, VERSION)) next();
+    else sendError(reply, buildVersionError(requested, VERSION));
+  };
+}
+
+/** A hook that answers 401 unless a trusted caller sends the request. */
+export function requireCaller(authenticator: Authenticator) {
+  return async (request: FastifyRequest): Promise<void> => {
+    const token = BEARER.exec(request.headers.authorization ?? '')?.[1];
+    const caller = token === undefined ? undefined : await authenticator.identify(token);
+    if (!caller) throw new DomainError('unauthorized', 'no trusted token');
+    callers.set(request, caller);
+  };
+}
+
+/** Who sent the request. Only behind `requireCaller`. */
+export function getCaller(request: FastifyRequest): Caller {
+  const caller = callers.get(request);
+  if (!caller) throw new Error('the route has no authentication');
+  return caller;
+}

@@ -1,0 +1,71 @@
+import type { FastifyInstance } from 'fastify';
+import { Type } from 'typebox';
+import type { AppParts } from '../app.ts';
+import { sendJson } from '../answer.ts';
+import { withAttributes } from '../body.ts';
+import { DomainError } from '../../core/errors.ts';
+import type { Image } from '../../core/image.ts';
+import { formatTime } from '../../wire.ts';
+import type { ImageResource, ListDocument, ResourceDocument } from '../../wire.ts';
+import { getCaller, requireCaller, requireVersion } from '../identity.ts';
+import { registerResource } from '../resource.ts';
+import { getId } from '../resource-id.ts';
+
+const NewImage = Type.Object({
+  backed_up_at: Type.String({ format: 'date-time' }),
+  anonymisation_script: Type.String(),
+});
+
+/** `/images` and below. */
+export function registerImages(app: FastifyInstance, parts: AppParts): void {
+  const { images } = parts;
+  const guards = [requireVersion(parts.versionCheck), requireCaller(parts.authenticator)];
+
+  registerResource(app, '/images', guards, {
+    GET: async (_request, reply) => {
+      const list: ListDocument<ImageResource> = { data: (await images.list()).map(toResource) };
+      return sendJson(reply, list);
+    },
+    POST: withAttributes(NewImage, async (attributes, request, reply) => {
+      const backedUpAt = new Date(attributes.backed_up_at);
+      if (Number.isNaN(backedUpAt.getTime())) throw new DomainError('malformed_body', 'no such time');
+      const image = await images.create(getCaller(request), {
+        backedUpAt,
+        anonymisationScript: attributes.anonymisation_script,
+      });
+      return sendJson(reply.code(201), toDocument(image));
+    }),
+  });
+
+  registerResource(app, '/images/:id', guards, {
+    GET: async (request, reply) => sendJson(reply, toDocument(await images.get(getId(request)))),
+    DELETE: async (request, reply) => {
+      await images.destroy(getCaller(request), getId(request));
+      return reply.code(204).send();
+    },
+  });
+
+  registerResource(app, '/images/:id/done', guards, {
+    POST: async (request, reply) => {
+      const image = await images.finalise(getCaller(request), getId(request));
+      return sendJson(reply, toDocument(image));
+    },
+  });
+}
+
+function toDocument(image: Image): ResourceDocument<ImageResource> {
+  return { data: toResource(image) };
+}
+
+function toResource(image: Image): ImageResource {
+  return {
+    type: 'images',
+    id: String(image.id),
+    attributes: {
+      backed_up_at: formatTime(image.backedUpAt),
+      created_at: formatTime(image.createdAt),
+      ready: image.status === 'ready',
+      updated_at: formatTime(image.updatedAt),
+    },
+  };
+}

@@ -1,0 +1,94 @@
+import type { FastifyInstance } from 'fastify';
+import { Type } from 'typebox';
+import type { AppParts } from '../app.ts';
+import { sendJson } from '../answer.ts';
+import { withAttributes } from '../body.ts';
+import { DomainError } from '../../core/errors.ts';
+import type { Instance } from '../../core/instance.ts';
+import type { InstanceWithCredentials } from '../../core/instances.ts';
+import { formatTime } from '../../wire.ts';
+import type { InstanceDocument, InstanceResource, ListDocument } from '../../wire.ts';
+import { getCaller, requireCaller, requireVersion } from '../identity.ts';
+import { registerResource } from '../resource.ts';
+import { getId, parseId } from '../resource-id.ts';
+
+/** Which image it is, is checked apart: the contract has an answer of its own for a bad id. */
+const NewInstance = Type.Object({ image_id: Type.Unknown() });
+
+/** `/instances` and below. */
+export function registerInstances(app: FastifyInstance, parts: AppParts): void {
+  const { instances, publicHostname } = parts;
+  const guards = [requireVersion(parts.versionCheck), requireCaller(parts.authenticator)];
+
+  registerResource(app, '/instances', guards, {
+    GET: async (request, reply) => {
+      const own = await instances.list(getCaller(request));
+      const list: ListDocument<InstanceResource> = {
+        data: own.map((instance) => toResource(instance, publicHostname)),
+      };
+      return sendJson(reply, list);
+    },
+    POST: withAttributes(NewInstance, async (attributes, request, reply) => {
+      const imageId = parseImageId(attributes.image_id);
+      const created = await instances.create(getCaller(request), imageId, request.ip);
+      return sendJson(reply.code(201), toDocument(created, publicHostname));
+    }),
+  });
+
+  registerResource(app, '/instances/:id', guards, {
+    GET: async (request, reply) => {
+      const own = await instances.get(getCaller(request), getId(request), request.ip);
+      return sendJson(reply, toDocument(own, publicHostname));
+    },
+    DELETE: async (request, reply) => {
+      await instances.destroy(getCaller(request), getId(request));
+      return reply.code(204).send();
+    },
+  });
+}
+
+/** An integer, as a number or as a string. One that no image can have is as unknown as any other. */
+function parseImageId(value: unknown): number {
+  const text = typeof value === 'number' ? String(value) : value;
+  if (typeof text !== 'string' || !/^-?[0-9]+$/.test(text)) {
+    throw new DomainError('invalid_image_id', 'not an integer');
+  }
+  const id = parseId(text);
+  if (id === undefined) throw new DomainError('image_not_found', 'no such image');
+  return id;
+}
+
+function toDocument({ instance, credentials }: InstanceWithCredentials, hostname: string): InstanceDocument {
+  const id = String(instance.id);
+  return {
+    data: {
+      ...toResource(instance, hostname),
+      relationships: { credentials: { data: { type: 'credentials', id } } },
+    },
+    included: [
+      {
+        type: 'credentials',
+        id,
+        attributes: {
+          ca_certificate: credentials.ca.certificate,
+          client_certificate: credentials.client.certificate,
+          client_key: credentials.client.key,
+        },
+      },
+    ],
+  };
+}
+
+function toResource(instance: Instance, hostname: string): InstanceResource {
+  return {
+    type: 'instances',
+    id: String(instance.id),
+    attributes: {
+      hostname,
+      image_id: instance.imageId,
+      port: instance.port,
+      created_at: formatTime(instance.createdAt),
+      updated_at: formatTime(instance.updatedAt),
+    },
+  };
+}

@@ -1,0 +1,41 @@
+import { join } from 'node:path';
+
+/** Where a quickstart installation keeps what: everything is below one directory. */
+export type Layout = ReturnType<typeof createLayout>;
+
+/** Sockets lie below the directory, and the name of a socket is limited to 107 bytes (unix(7)). */
+const MAX_DIR_LENGTH = 50;
+
+/** Names of all parts below `dir`. Throws with a reason when the directory cannot serve. */
+export function createLayout(dir: string) {
+  if (!/^(\/[A-Za-z0-9._-]+)+$/.test(dir) || dir.split('/').some((part) => /^\.+$/.test(part))) {
+    throw new Error(`${dir}: must be an absolute path of letters, digits, ".", "_" and "-"`);
+  }
+  if (dir.length > MAX_DIR_LENGTH) {
+    throw new Error(`${dir}: must have at most ${MAX_DIR_LENGTH} characters, since sockets lie below it`);
+  }
+  const at = (...parts: string[]): string => join(dir, ...parts);
+  return {
+    dir,
+    /** What was made outside the directory, for `--down`. */
+    made: at('made.json'),
+    program: at('bin', 'draupnir'),
+    cli: at('draupnir'),
+    env: at('quickstart.env'),
+    settings: at('client', 'settings.toml'),
+    scripts: at('scripts'),
+    volume: at('volume.img'),
+    data: at('data'),
+    run: at('run'),
+    metadata: at('metadata'),
+    state: at('state'),
+    config: at('etc', 'config.toml'),
+    apiCa: at('etc', 'api-ca.crt'),
+    apiCertificate: at('etc', 'api.crt'),
+    apiKey: at('etc', 'api.key'),
+    serverLog: at('log', 'server.log'),
+    metadataLog: at('metadata', 'log'),
+    source: at('source'),
+    anonymisationScript: at('sample', 'anonymise.sql'),
+  };
+}

@@ -1,0 +1,72 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { readAsset } from '../assets.ts';
+import { UPLOAD_USER } from './accounts.ts';
+import { run } from './host.ts';
+import type { Layout } from './layout.ts';
+import { sampleTables } from './sample-data.ts';
+
+/** A Postgres that stands for production while quickstart runs. */
+export class SourceDatabase {
+  readonly #layout: Layout;
+  readonly #bin: string;
+  readonly #data: string;
+  readonly backup: string;
+
+  constructor(layout: Layout, bin: string) {
+    this.#layout = layout;
+    this.#bin = bin;
+    this.#data = join(layout.source, 'data');
+    this.backup = join(layout.source, 'backup');
+  }
+
+  async start(): Promise<void> {
+    await this.remove();
+    await run(['install', '-d', '-m', '0700', '-o', UPLOAD_USER, '-g', UPLOAD_USER, this.#layout.source]);
+    await this.#run('initdb', '-D', this.#data, '-U', 'postgres', '-E', 'UTF8', '--no-locale', '--no-sync');
+    // It is thrown away in a minute: nothing has to survive a power cut.
+    const settings = '-c listen_addresses= -c fsync=off -c synchronous_commit=off -c max_wal_size=4GB';
+    const options = `-k ${this.#layout.source} ${settings}`;
+    const log = join(this.#layout.source, 'log');
+    await this.#run('pg_ctl', '-D', this.#data, '-l', log, '-w', '-s', '-o', options, 'start');
+  }
+
+  /** Fills database `shop` with the sample; resolves to its size for people, such as `267 MB`. */
+  async load(): Promise<string> {
+    await this.query('postgres', 'CREATE DATABASE shop');
+    await this.#psql('shop', ['-f', '-'], readAsset('sample/shop.sql').toString());
+    for (const { table, columns, rows } of sampleTables()) {
+      await this.#psql('shop', ['-c', `COPY ${table} (${columns.join(', ')}) FROM STDIN`], rows);
+    }
+    await this.#psql('shop', ['-f', '-'], readAsset('sample/shop-after-load.sql').toString());
+    return this.query('shop', `SELECT pg_size_pretty(pg_database_size('shop'))`);
+  }
+
+  /** Takes a base backup as production would: `base.tar` and `pg_wal.tar`. */
+  async backUp(): Promise<void> {
+    const options = ['-Ft', '-X', 'stream', '-c', 'fast', '--no-sync', '-D', this.backup];
+    await this.#run('pg_basebackup', '-h', this.#layout.source, '-U', 'postgres', ...options);
+  }
+
+  /** Rows without header, a line each, columns separated by `|`. */
+  query(database: string, sql: string): Promise<string> {
+    return this.#psql(database, ['-A', '-t', '-c', sql]);
+  }
+
+  /** Ends it and removes all of it, also what an interrupted run has left. */
+  async remove(): Promise<void> {
+    await this.#run('pg_ctl', '-D', this.#data, '-m', 'immediate', '-s', 'stop').catch(() => undefined);
+    await rm(this.#layout.source, { recursive: true, force: true });
+  }
+
+  #run(program: string, ...args: string[]): Promise<string> {
+    return run([join(this.#bin, program), ...args], { user: UPLOAD_USER });
+  }
+
+  async #psql(database: string, args: string[], input?: string | Iterable<string>): Promise<string> {
+    const connection = ['-h', this.#layout.source, '-U', 'postgres', '-d', database];
+    const argv = ['psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', ...connection, ...args];
+    const output = await run(argv, { user: UPLOAD_USER, ...(input === undefined ? {} : { input }) });
+    return output.trim();
+  }
+}

@@ -1,0 +1,17 @@
+import { loadServerConfig } from '../config/load-server-config.ts';
+import { migrate } from '../db/migrate.ts';
+import { createDatabaseConfig, listMigrations } from './database.ts';
+import { reportStartFailure } from './start-failure.ts';
+
+/** `draupnir migrate`: brings the metadata database up to date; resolves to the exit code. */
+export async function runMigrate(options: { configFile: string }): Promise<number> {
+  try {
+    const { config } = await loadServerConfig(options.configFile);
+    const done = await migrate(await createDatabaseConfig(config.databaseUrl), listMigrations());
+    const lines = done.length === 0 ? ['the database is up to date'] : done.map((name) => `applied ${name}`);
+    process.stdout.write(`${lines.join('\n')}\n`);
+    return 0;
+  } catch (error) {
+    return reportStartFailure(error);
+  }
+}

@@ -1,0 +1,70 @@
+import closeWithGrace from 'close-with-grace';
+import type { FastifyInstance } from 'fastify';
+import type pg from 'pg';
+import type { Logger } from 'pino';
+import { loadServerConfig } from '../config/load-server-config.ts';
+import { formatWarning } from '../config/problem.ts';
+import type { ServerConfig } from '../config/server-config.ts';
+import { listPendingMigrations, migrate } from '../db/migrate.ts';
+import type { AppParts } from '../http/app.ts';
+import { VERSION } from '../version.ts';
+import { compose } from './compose.ts';
+import { createDatabaseConfig, createPool, listMigrations } from './database.ts';
+import { checkHostConf } from './host-conf.ts';
+import { openListeners } from './listeners.ts';
+import { createLog } from './log.ts';
+import { reportStartFailure } from './start-failure.ts';
+
+/** `draupnir server`: runs until it is told to stop (SIGTERM, SIGINT); resolves to an exit code only when it cannot start. */
+export async function runServer(options: { configFile: string }): Promise<number> {
+  try {
+    const { config, warnings } = await loadServerConfig(options.configFile);
+    await checkHostConf(config, options.configFile);
+    const log = createLog({ level: config.logLevel, environment: config.environment });
+    for (const warning of warnings) log.warn({ warning: formatWarning(warning) }, 'configuration');
+    log.info({ version: VERSION, pid: process.pid }, 'starting');
+
+    const pool = await openDatabase(config, log);
+    const parts = await compose(config, pool, log);
+    await parts.instances.recover();
+    await parts.images.recover();
+    const apps = await openListeners(config.http, parts);
+    closeOnSignal(config, { apps, parts, pool, log });
+    return await new Promise<number>(() => undefined);
+  } catch (error) {
+    return reportStartFailure(error);
+  }
+}
+
+async function openDatabase(config: ServerConfig, log: Logger): Promise<pg.Pool> {
+  const database = await createDatabaseConfig(config.databaseUrl);
+  if (config.migrateOnStart) {
+    for (const migration of await migrate(database, listMigrations())) {
+      log.info({ migration }, 'applied migration');
+    }
+  } else {
+    const pending = await listPendingMigrations(database, listMigrations());
+    if (pending.length > 0) {
+      throw new Error(`the database lacks migrations (${pending.join(', ')}): run draupnir migrate`);
+    }
+  }
+  return createPool(database, log);
+}
+
+/**
+ * Takes no new requests, ends preparations (their uploads stay), waits for creations and destructions under way and for
+ * the answers to be sent, then exits. What takes longer than `shutdown_timeout` is finished at the next start.
+ */
+function closeOnSignal(
+  config: ServerConfig,
+  { apps, parts, pool, log }: { apps: FastifyInstance[]; parts: AppParts; pool: pg.Pool; log: Logger },
+): void {
+  closeWithGrace({ delay: config.shutdownTimeoutMs, logger: false }, async ({ signal, err }) => {
+    if (err) log.fatal({ err }, 'unexpected failure');
+    else log.info({ signal }, 'stopping');
+    const closed = apps.map((app) => app.close());
+    await Promise.all([parts.images.close(), parts.instances.close(), ...closed]);
+    await pool.end();
+    log.info({}, 'stopped');
+  });
+}

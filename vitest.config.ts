@@ -1,0 +1,29 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: 'unit', include: ['spec/unit/**/*.spec.ts'] } },
+      {
+        test: {
+          name: 'integration',
+          include: ['spec/integration/**/*.spec.ts'],
+          globalSetup: ['spec/integration/support/cluster.ts'],
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: 'e2e',
+          include: ['spec/e2e/**/*.spec.ts'],
+          globalSetup: ['spec/e2e/support/global-setup.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 300_000,
+          // One installation (users, mounts, sudoers) is shared: its files run one after another.
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
