@@ -16,7 +16,8 @@ image_paths() {
 # offline COMMAND…: as the image's uid, with no network and a clean environment. The server's socket still works:
 # it is a file.
 offline() {
-  unshare --net --mount -- "${SCRIPTS}/lib/offline-as" "${uid}" "${run}/passwd" "$@"
+  unshare --net -- setpriv --reuid="${uid}" --regid="${uid}" --clear-groups --inh-caps=-all --ambient-caps=-all \
+    --bounding-set=-all --no-new-privs -- env -i -C / PATH="${PATH}" LC_ALL=C HOME=/nonexistent PGCLIENTENCODING=UTF8 "$@"
 }
 
 # write_image_configuration: durability is off: the clone is thrown away unless every step succeeds, and the snapshot
@@ -53,11 +54,9 @@ log_min_error_statement = panic
 log_checkpoints = off
 EOF
   # The socket's directory lets in the image's uid alone; this uid is used for nothing else.
-  printf 'local all draupnir-admin trust\n' >"${run}/pg_hba.conf"
+  printf 'local all all trust\n' >"${run}/pg_hba.conf"
   : >"${run}/pg_ident.conf"
   : >"${log}"
-  printf 'image:x:%s:%s::/nonexistent:/usr/sbin/nologin\n' "${uid}" "${uid}" >"${run}/passwd"
-  chmod 0644 "${run}/passwd"
   chgrp "${uid}" "${run}"/*.conf
   chmod 0640 "${run}"/*.conf
 }
@@ -75,19 +74,29 @@ postgres_failure() {
   failure "${what}${reason:+: ${reason}}"
 }
 
-# create_admin: the first superuser is called differently everywhere, but in single-user mode no name is needed.
+# create_admin: makes superuser draupnir-admin. Most clusters have a superuser postgres that can log in; where it is called
+# differently or locked out, single-user mode needs no name at all.
 create_admin() {
-  offline "${bin}/postgres" --single -j -D "${work}" -c "config_file=${run}/postgresql.conf" template1 \
+  if sql template1 -U postgres -f - <"${SCRIPTS}/sql/admin.sql" >/dev/null 2>"${run}/errors"; then return 0; fi
+  stop_image_postgres
+  printf 'image:x:%s:%s::/nonexistent:/usr/sbin/nologin\n' "${uid}" "${uid}" >"${run}/passwd"
+  chmod 0644 "${run}/passwd"
+  unshare --net --mount -- "${SCRIPTS}/lib/single-user" "${uid}" "${run}/passwd" \
+    "${bin}/postgres" --single -j -D "${work}" -c "config_file=${run}/postgresql.conf" template1 \
     <"${SCRIPTS}/sql/admin.sql" >/dev/null 2>>"${log}" \
-    || postgres_failure "Postgres ${major} cannot recover the backup"
+    || postgres_failure "no superuser of the backup can be used"
+  start_postgres
+  sql template1 -c 'SELECT 1' >/dev/null 2>&1 || failure 'no superuser of the backup can be used'
 }
 
 # start_postgres: sets postmaster; returns when it takes connections.
 start_postgres() {
+  : >"${log}"
   local line='' ready=''
   (
     close_private_fds
-    exec unshare --net --mount -- "${SCRIPTS}/lib/offline-as" "${uid}" "${run}/passwd" \
+    exec unshare --net -- setpriv --reuid="${uid}" --regid="${uid}" --clear-groups --inh-caps=-all --ambient-caps=-all \
+      --bounding-set=-all --no-new-privs -- env -i -C / PATH="${PATH}" LC_ALL=C \
       "${bin}/postgres" -D "${work}" -c "config_file=${run}/postgresql.conf" </dev/null >>"${log}" 2>&1
   ) &
   postmaster=$!
@@ -97,7 +106,7 @@ start_postgres() {
       if [[ ${line} == *'database system is ready to accept connections'* ]]; then ready=1; fi
     done
     if [[ -z ${ready} ]]; then
-      kill -0 -- "${postmaster}" 2>/dev/null || postgres_failure "Postgres ${major} cannot start on the backup"
+      kill -0 -- "${postmaster}" 2>/dev/null || postgres_failure "Postgres ${major} cannot recover the backup"
       tick
     fi
   done

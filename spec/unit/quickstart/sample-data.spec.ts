@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { readAsset } from '../../../src/assets.ts';
 import { sampleCounts, sampleTables } from '../../../src/quickstart/sample-data.ts';
+import { sampleMessage } from '../../../src/quickstart/sample-messages.ts';
+import { sampleOrder } from '../../../src/quickstart/sample-orders.ts';
 import { sampleCustomer } from '../../../src/quickstart/sample-people.ts';
 
 const SCALE = 0.002;
@@ -86,6 +88,12 @@ describe('the sample tables', () => {
     const ids = new Set(rowsOf('customers').map((customer) => customer['id']));
     const references = [...rowsOf('orders'), ...rowsOf('support_messages')];
     expect(references.filter((row) => !ids.has(row['customer_id']))).toEqual([]);
+  });
+
+  it('spread orders and messages over all customers, the first and the last too', () => {
+    const ids = Array.from({ length: 100 }, (_, index) => index + 1);
+    expect(new Set(ids.map((id) => sampleOrder(id, 100, 3).customerId))).toEqual(new Set([1, 2, 3]));
+    expect(new Set(ids.map((id) => sampleMessage(id, 100, 3).customerId))).toEqual(new Set([1, 2, 3]));
   });
 
   it('deliver to the customer mostly, and the address repeats the name', () => {
