@@ -73,10 +73,16 @@ export class Instances {
     return creating.finally(() => this.#creating.delete(creating));
   }
 
-  /** Destroys the caller's own instance; the upload user may destroy any. Throws `not_found`. */
+  /**
+   * Destroys the caller's own instance; the upload user may destroy any. Joins a destruction that is under way, and takes
+   * up one that failed. Throws `not_found`.
+   */
   async destroy(caller: Caller, id: number): Promise<void> {
-    if (caller.role !== 'upload') await this.#getOwn(caller, id);
-    else if (!(await this.#parts.store.find(id))) throw new DomainError('not_found', 'no such instance');
+    const instance = await this.#parts.store.find(id);
+    const own = instance?.userEmail === caller.email && instance.status !== 'creating';
+    if (!instance || (caller.role !== 'upload' && !own)) {
+      throw new DomainError('not_found', 'no such instance');
+    }
     await this.#destroy(id);
     this.#parts.log.info({ instanceId: id }, 'destroyed instance');
   }
@@ -157,7 +163,11 @@ export class Instances {
     const taken = new Set<number>();
     for (;;) {
       const record = await store.insert({ imageId, userEmail: caller.email }, portRange, taken);
-      if (await ports.isFree(record.port)) return record;
+      const free = await ports.isFree(record.port).catch(async (error: unknown) => {
+        await store.delete(record.id);
+        throw error;
+      });
+      if (free) return record;
       taken.add(record.port);
       await store.delete(record.id);
     }
