@@ -7,8 +7,10 @@ import { DomainError } from '../core/errors.ts';
 import type { Images } from '../core/images.ts';
 import type { Instances } from '../core/instances.ts';
 import type { Log } from '../core/log.ts';
+import { getClientAddress } from './identity.ts';
 import { decorateAnswer, sendError } from './answer.ts';
 import type { VersionCheck } from './api-version.ts';
+import type { ClientAddressFinder } from './client-address.ts';
 import { readAnyBodyAsJson } from './body.ts';
 import { buildError, toHttpError } from './error-body.ts';
 import type { HttpError } from './error-body.ts';
@@ -29,6 +31,8 @@ export interface AppParts {
   authenticator: Authenticator;
   log: Log;
   versionCheck: VersionCheck;
+  /** Tells who is behind a proxy. */
+  findClientAddress: ClientAddressFinder;
   /** Name that instances are reached by. */
   publicHostname: string;
 }
@@ -58,7 +62,7 @@ export function buildApp(parts: AppParts, tls?: ServerOptions): FastifyInstance 
     next();
   });
   app.addHook('onResponse', (request, reply, next) => {
-    logRequest(parts.log, request, reply);
+    logRequest(parts, request, reply);
     next();
   });
   app.setErrorHandler<FastifyError>((error, request, reply) =>
@@ -82,8 +86,8 @@ function classify(error: FastifyError | DomainError, request: FastifyRequest, lo
   return buildError('internal');
 }
 
-function logRequest(log: Log, request: FastifyRequest, reply: FastifyReply): void {
-  log.info(
+function logRequest(parts: AppParts, request: FastifyRequest, reply: FastifyReply): void {
+  parts.log.info(
     {
       requestId: request.id,
       method: request.method,
@@ -91,7 +95,7 @@ function logRequest(log: Log, request: FastifyRequest, reply: FastifyReply): voi
       path: request.url.split('?', 1)[0],
       status: reply.statusCode,
       durationMs: Math.round(reply.elapsedTime * 10) / 10,
-      address: request.ip,
+      address: getClientAddress(parts, request),
     },
     'request',
   );

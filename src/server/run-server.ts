@@ -22,6 +22,10 @@ export async function runServer(options: { configFile: string }): Promise<number
     await checkHostConf(config, options.configFile);
     const log = createLog({ level: config.logLevel, environment: config.environment });
     for (const warning of warnings) log.warn({ warning: formatWarning(warning) }, 'configuration');
+    if (config.useXForwardedFor && config.trustedProxyCidrs.length === 0) {
+      const hint = 'name your proxies in trusted_proxy_cidrs';
+      log.warn({ hint }, 'X-Forwarded-For is believed whoever sends it');
+    }
     log.info({ version: VERSION, pid: process.pid }, 'starting');
 
     const pool = await openDatabase(config, log);

@@ -8,7 +8,7 @@ import type { Instance } from '../../core/instance.ts';
 import type { InstanceWithCredentials } from '../../core/instances.ts';
 import { formatTime } from '../../wire.ts';
 import type { InstanceDocument, InstanceResource, ListDocument } from '../../wire.ts';
-import { getCaller, requireCaller, requireVersion } from '../identity.ts';
+import { getCaller, getClientAddress, requireCaller, requireVersion } from '../identity.ts';
 import { registerResource } from '../resource.ts';
 import { getId, parseId } from '../resource-id.ts';
 
@@ -30,14 +30,14 @@ export function registerInstances(app: FastifyInstance, parts: AppParts): void {
     },
     POST: withAttributes(NewInstance, async (attributes, request, reply) => {
       const imageId = parseImageId(attributes.image_id);
-      const created = await instances.create(getCaller(request), imageId, request.ip);
+      const created = await instances.create(getCaller(request), imageId, getClientAddress(parts, request));
       return sendJson(reply.code(201), toDocument(created, publicHostname));
     }),
   });
 
   registerResource(app, '/instances/:id', guards, {
     GET: async (request, reply) => {
-      const own = await instances.get(getCaller(request), getId(request), request.ip);
+      const own = await instances.get(getCaller(request), getId(request), getClientAddress(parts, request));
       return sendJson(reply, toDocument(own, publicHostname));
     },
     DELETE: async (request, reply) => {
