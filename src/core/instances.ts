@@ -4,7 +4,7 @@ import { DomainError } from './errors.ts';
 import type { ImageStore } from './image.ts';
 import type {
   CertificateChain,
-  Credentials,
+  ClientCredentials,
   Instance,
   InstanceProof,
   InstanceStorage,
@@ -33,7 +33,7 @@ export interface InstancesParts {
 /** An instance together with what its owner needs to connect. */
 export interface InstanceWithCredentials {
   instance: Instance;
-  credentials: Credentials;
+  credentials: ClientCredentials;
 }
 
 /** The instances and what can be done with them. To anybody but its owner an instance does not exist. */
@@ -54,10 +54,11 @@ export class Instances {
   /** The caller's own instance; remembers the caller's address. Throws `not_found`. */
   async get(caller: Caller, id: number, address: string): Promise<InstanceWithCredentials> {
     const instance = await this.#getOwn(caller, id);
-    const box = await this.#parts.store.findCredentials(id);
-    if (!box) throw new DomainError('not_found', 'no such instance');
-    await this.#parts.addresses.remember(id, address);
-    return { instance, credentials: openCredentials(this.#parts.sealer, id, box) };
+    const { store, storage, sealer, addresses } = this.#parts;
+    const box = await store.findCredentials(id);
+    const credentials = box ? openCredentials(sealer, id, box) : await storage.readAdoptedCredentials(id);
+    await addresses.remember(id, address);
+    return { instance, credentials };
   }
 
   /**
