@@ -124,6 +124,8 @@ function createClient(config: pg.ClientConfig): pg.Client {
     // An empty password would be asked for, and sent, by no rule of ours; none is ever taken from the environment.
     password: '',
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    // What the source has set for all sessions must not stop the question.
+    options: '-c statement_timeout=0',
   });
   // A refused client may report its closed socket once more; the outcome is already known.
   client.on('error', () => undefined);
