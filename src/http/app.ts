@@ -17,6 +17,7 @@ import type { HttpError } from './error-body.ts';
 import { registerHealthCheck } from './routes/health-check.ts';
 import { registerImages } from './routes/images.ts';
 import { registerInstances } from './routes/instances.ts';
+import { answerUnreadable } from './unreadable-request.ts';
 
 /** Largest request body, in bytes: an anonymisation script may be long. */
 const BODY_LIMIT = 4 * 1024 * 1024;
@@ -48,9 +49,12 @@ export function buildApp(parts: AppParts, tls?: ServerOptions): FastifyInstance 
     return503OnClosing: false,
     genReqId: () => randomUUID(),
     ajv: { customOptions: { coerceTypes: false as const, removeAdditional: false as const } },
-    frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
+    clientErrorHandler: answerUnreadable,
+    // A path that cannot be decoded, or with an id that is far too long, names nothing. No hooks run for it.
+    frameworkErrors: (_error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
       decorateAnswer(reply);
-      sendError(reply, classify(error, request, parts.log));
+      sendError(reply, buildError('not_found'));
+      logRequest(parts, request, reply);
     },
   };
   // The two kinds of server differ in type only; routes do not care.

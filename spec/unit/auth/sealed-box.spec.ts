@@ -12,10 +12,14 @@ const CONTEXT = 'instance 12 credentials';
 describe('SealedBox', () => {
   it('gives back what it sealed, for the same context', () => {
     fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 500 }), fc.string({ unit: 'grapheme' }), (bytes, context) => {
-        const sealed = box.seal(Buffer.from(bytes), context);
-        expect(box.unseal(sealed, context)).toEqual(Buffer.from(bytes));
-      }),
+      fc.property(
+        fc.uint8Array({ maxLength: 500 }),
+        fc.string({ unit: fc.constantFrom('a', ' ', 'ü', '🐘', '\0') }),
+        (bytes, context) => {
+          const sealed = box.seal(Buffer.from(bytes), context);
+          expect(box.unseal(sealed, context)).toEqual(Buffer.from(bytes));
+        },
+      ),
     );
   });
 

@@ -70,7 +70,11 @@ describe('the creation of an image', () => {
 describe('the finalisation of an image', () => {
   it.each(['pending', 'failed'] as const)('makes a %s image ready with its own script', async (from) => {
     const id = world.imageStore.add(from, 'UPDATE people SET name = NULL');
-    expect(await world.images.finalise(upload, id)).toMatchObject({ id, status: 'ready', failure: undefined });
+    expect(await world.images.finalise(upload, id)).toMatchObject({
+      id,
+      status: 'ready',
+      failure: undefined,
+    });
     expect(world.imageDisk.scripts).toEqual(['UPDATE people SET name = NULL']);
     expect([...world.imageDisk.snapshots]).toEqual([id]);
     expect(world.steps.taken).toEqual([

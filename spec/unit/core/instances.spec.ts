@@ -100,7 +100,9 @@ describe('the creation of an instance', () => {
   it('never destroys what is on disk under an occupied id', async () => {
     world.disk.existing.set(1, 'open');
     world.steps.failOnce('disk.createInstance', new DomainError('id_occupied', 'occupied'));
-    await expect(world.instances.create(ada, imageId, ADDRESS)).rejects.toMatchObject({ kind: 'id_occupied' });
+    await expect(world.instances.create(ada, imageId, ADDRESS)).rejects.toMatchObject({
+      kind: 'id_occupied',
+    });
     expect(world.steps.taken).not.toContain('disk.destroyInstance');
     expect(world.disk.existing.get(1)).toBe('open');
     expect(world.store.rows.size).toBe(0);
@@ -115,7 +117,9 @@ describe('the creation of an instance', () => {
 
   it('leaves nothing behind when strangers listen on all ports', async () => {
     for (let port = PORT_RANGE.min; port < PORT_RANGE.max; port++) world.ports.taken.add(port);
-    await expect(world.instances.create(ada, imageId, ADDRESS)).rejects.toMatchObject({ kind: 'no_free_port' });
+    await expect(world.instances.create(ada, imageId, ADDRESS)).rejects.toMatchObject({
+      kind: 'no_free_port',
+    });
     expect(world.store.rows.size).toBe(0);
   });
 
@@ -225,6 +229,14 @@ describe('an instance', () => {
     await expect(world.instances.destroy(ada, creating)).rejects.toMatchObject({ kind: 'not_found' });
   });
 
+  it('that was adopted is shown with the credentials it has on disk', async () => {
+    world.store.credentials.delete(id);
+    const { credentials } = await world.instances.get(ada, id, ADDRESS);
+    expect(credentials.client).toEqual({ certificate: 'adopted', key: 'adopted key' });
+    await expect(world.instances.get(bob, id, ADDRESS)).rejects.toMatchObject({ kind: 'not_found' });
+    expect(world.steps.taken.filter((step) => step === 'disk.readAdoptedCredentials')).toHaveLength(1);
+  });
+
   it('is not shown with the credentials of another', async () => {
     const { instance } = await world.instances.create(ada, imageId, ADDRESS);
     const box = world.store.credentials.get(instance.id);
@@ -239,7 +251,9 @@ describe('the closing of the instances', () => {
     const created = world.instances.create(ada, imageId, ADDRESS);
     await hold.reached;
     const closing = world.instances.close().then(() => world.store.rows.get(1)?.status);
-    await expect(world.instances.create(ada, imageId, ADDRESS)).rejects.toMatchObject({ kind: 'shutting_down' });
+    await expect(world.instances.create(ada, imageId, ADDRESS)).rejects.toMatchObject({
+      kind: 'shutting_down',
+    });
     hold.release();
     expect(await closing).toBe('ready');
     await created;

@@ -10,7 +10,11 @@ describe('SingleFlight', () => {
       runs++;
       return promise;
     };
-    const answers = Promise.all([flight.run(1, operation), flight.run(1, operation), flight.run(1, operation)]);
+    const answers = Promise.all([
+      flight.run(1, operation),
+      flight.run(1, operation),
+      flight.run(1, operation),
+    ]);
     resolve('done');
     expect(await answers).toEqual(['done', 'done', 'done']);
     expect(runs).toBe(1);

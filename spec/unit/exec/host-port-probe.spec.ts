@@ -22,9 +22,12 @@ async function close(): Promise<void> {
 afterEach(close);
 
 describe('HostPortProbe', () => {
-  it.each(['0.0.0.0', '127.0.0.1', '::', '::1'])('calls a port taken when somebody listens on %s', async (host) => {
-    expect(await probe.isFree(await listen(host))).toBe(false);
-  });
+  it.each(['0.0.0.0', '127.0.0.1', '::', '::1'])(
+    'calls a port taken when somebody listens on %s',
+    async (host) => {
+      expect(await probe.isFree(await listen(host))).toBe(false);
+    },
+  );
 
   it('calls a port free when nobody listens, as often as it is asked', async () => {
     const port = await listen('127.0.0.1');

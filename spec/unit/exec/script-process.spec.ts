@@ -93,7 +93,9 @@ describe('a script process', () => {
   });
 
   it('keeps the last 4096 characters of what the script complains, and stdout apart', async () => {
-    const process = start('echo to stdout; head -c 200000 /dev/zero | tr "\\0" x >&2; echo the end >&2; exit 1');
+    const process = start(
+      'echo to stdout; head -c 200000 /dev/zero | tr "\\0" x >&2; echo the end >&2; exit 1',
+    );
     const { reason } = await process.failure();
     expect(reason.length).toBeLessThanOrEqual(4096);
     expect(reason).toMatch(/^x{4000,}the end$/);
@@ -101,8 +103,10 @@ describe('a script process', () => {
   });
 
   it('keeps letters whole that arrive in two pieces', async () => {
-    const process = start('printf "\\xc3" >&2; read -r; printf "\\xbc" >&2; exit 1');
-    // The first piece is here before the second is sent: the script waits in between.
+    const process = start('printf "\\xc3" >&2; echo; read -r; printf "\\xbc" >&2; exit 1');
+    await process.readLine();
+    // Both pipes are read in one turn of the event loop: after it the first piece is here, alone.
+    await new Promise(setImmediate);
     process.write('go on\n');
     expect((await process.failure()).reason).toBe('ü');
   });

@@ -13,6 +13,8 @@ export class FakeAuthenticator implements Authenticator {
 
   identify(token: string): Promise<Caller | undefined> {
     this.asked.push(token);
-    return Promise.resolve(Object.hasOwn(CALLERS, token) ? CALLERS[token as keyof typeof CALLERS] : undefined);
+    return Promise.resolve(
+      Object.hasOwn(CALLERS, token) ? CALLERS[token as keyof typeof CALLERS] : undefined,
+    );
   }
 }

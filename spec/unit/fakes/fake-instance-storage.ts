@@ -1,5 +1,6 @@
 import type {
   CertificateChain,
+  ClientCredentials,
   Instance,
   InstanceStorage,
   StartedInstance,
@@ -48,6 +49,13 @@ export class FakeInstanceStorage implements InstanceStorage {
     return this.#steps.run(`disk.startInstance ${id}`, () => {
       this.started.push(id);
       return FAKE_PID;
+    });
+  }
+
+  readAdoptedCredentials(id: number): Promise<ClientCredentials> {
+    return this.#steps.run('disk.readAdoptedCredentials', () => {
+      if (!this.existing.has(id)) throw new Error(`no instance ${id} on disk`);
+      return { ca: { certificate: 'adopted ca' }, client: { certificate: 'adopted', key: 'adopted key' } };
     });
   }
 

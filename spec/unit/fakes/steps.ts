@@ -18,7 +18,11 @@ export class Steps {
   readonly #holds = new Map<string, { entered: () => void; released: Promise<void> }>();
 
   /** The next time the step is taken it fails, and succeeds again after that. */
-  failOnce(step: string, error: unknown = new Error(`${step} failed`), when: Failure['when'] = 'before'): void {
+  failOnce(
+    step: string,
+    error: unknown = new Error(`${step} failed`),
+    when: Failure['when'] = 'before',
+  ): void {
     this.#failures.set(step, { error, when });
   }
 

@@ -13,7 +13,8 @@ import { getId } from '../resource-id.ts';
 
 const NewImage = Type.Object({
   backed_up_at: Type.String({ format: 'date-time' }),
-  anonymisation_script: Type.String(),
+  // Postgres has no text with a NUL in it.
+  anonymisation_script: Type.String({ pattern: '^[^\\u0000]*$' }),
 });
 
 /** `/images` and below. */
