@@ -68,6 +68,7 @@ const SHAPES: Record<ErrorKind | 'internal' | 'method_not_allowed' | 'body_too_l
     title: 'Invalid JSON',
     detail: 'Your JSON is malformed',
   },
+  unknown_field: { id: 'bad_request', status: 400, title: 'Unknown Field' },
   forbidden: { id: 'forbidden', status: 403, title: 'Forbidden' },
   finalise_failed: { id: 'finalise_failed', status: 422, title: 'Finalise Failed' },
   finalise_interrupted: { id: 'finalise_interrupted', status: 503, title: 'Finalise Interrupted' },
