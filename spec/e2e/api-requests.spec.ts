@@ -146,9 +146,7 @@ describe('request bodies', () => {
   });
 
   it('takes 4 MiB and no more', async () => {
-    // The announcement decides: a body that nobody reads could break the connection before the answer is read.
-    const headers = { 'Content-Length': String(4 * MIB + 1) };
-    const tooLong = await send('POST', '/images', { as: 'upload', headers });
+    const tooLong = await send('POST', '/images', { as: 'upload', body: Buffer.alloc(16 * MIB, ' ') });
     expect(tooLong.status).toBe(413);
     expect(tooLong.json).toMatchObject({
       id: 'body_too_large',

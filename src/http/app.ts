@@ -69,15 +69,26 @@ export function buildApp(parts: AppParts, tls?: ServerOptions): FastifyInstance 
     logRequest(parts, request, reply);
     next();
   });
-  app.setErrorHandler<FastifyError>((error, request, reply) =>
-    sendError(reply, classify(error, request, parts.log)),
-  );
+  app.setErrorHandler<FastifyError>((error, request, reply) => {
+    const answer = classify(error, request, parts.log);
+    if (answer.status === 413) keepConnection(request, reply);
+    return sendError(reply, answer);
+  });
   app.setNotFoundHandler((_request, reply) => sendError(reply, buildError('not_found')));
 
   registerHealthCheck(app);
   registerImages(app, parts);
   registerInstances(app, parts);
   return app;
+}
+
+/**
+ * A client sees the answer only when it has sent its body: if the connection were closed before, as Fastify would, most would
+ * report a reset connection instead. What comes is thrown away, for as long as a request may take.
+ */
+function keepConnection(request: FastifyRequest, reply: FastifyReply): void {
+  void reply.removeHeader('connection');
+  request.raw.resume();
 }
 
 /** Domain errors and bad requests become their shapes; all else is logged with its cause, and never shown. */
