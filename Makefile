@@ -15,7 +15,7 @@ help: ## list the targets
 
 node_modules/.installed: package.json package-lock.json
 	scripts/dev/install-packages npm
-	npm ci --no-audit --no-fund --loglevel=error
+	scripts/dev/install-modules
 	touch $@
 
 dist/draupnir: node_modules/.installed $(SOURCES)

@@ -69,10 +69,15 @@ require_id() {
 # The root of a btrfs subvolume always has inode 256 (btrfs-subvolume(8)).
 is_subvolume() { [[ -d $1 && ! -L $1 && $(stat -fc %T -- "$1")$(stat -c %i -- "$1") == btrfs256 ]]; }
 
-# delete_subvolume PATH: done when it is gone already. A read-only snapshot is deleted as it is.
+# delete_subvolume PATH: done when it is gone already. A read-only snapshot is deleted as it is. Any user may have made
+# subvolumes below it, which are in the way: they go first, the deepest first. No user of it runs any more.
 delete_subvolume() {
-  local path=$1
+  local path=$1 nested
   if [[ ! -e ${path} ]]; then return 0; fi
+  if btrfs -q subvolume delete -- "${path}" >/dev/null 2>&1; then return 0; fi
+  while IFS= read -r -d '' nested; do
+    btrfs -q subvolume delete -- "${nested}" >/dev/null
+  done < <(find "${path}" -depth -mindepth 1 -type d -inum 256 -print0)
   btrfs -q subvolume delete -- "${path}" >/dev/null
 }
 

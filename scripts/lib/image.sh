@@ -122,7 +122,8 @@ stop_image_postgres() {
 # What roles and databases of the source may have set for their sessions must not stop the preparation; options of a
 # connection come before those (PostgreSQL manual, 20.1.3).
 SESSION_OPTIONS='-c client_min_messages=warning -c default_transaction_read_only=off -c statement_timeout=0'
-readonly SESSION_OPTIONS+=' -c lock_timeout=0 -c idle_in_transaction_session_timeout=0'
+SESSION_OPTIONS+=' -c lock_timeout=0 -c idle_in_transaction_session_timeout=0 -c role=none'
+readonly SESSION_OPTIONS+=' -c session_preload_libraries= -c local_preload_libraries='
 
 # sql DATABASE PSQL-ARGUMENTS…: as superuser draupnir-admin. Errors show their code and never their text, which could
 # quote a row (VERBOSITY sqlstate).

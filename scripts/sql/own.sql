@@ -4,7 +4,7 @@
 SET search_path = pg_catalog;
 
 SELECT format('ALTER DATABASE %I OWNER TO draupnir', current_database())
-  WHERE current_database() NOT LIKE 'template_' \gexec
+  WHERE current_database() NOT IN ('template0', 'template1') \gexec
 
 SELECT format('REASSIGN OWNED BY %I TO draupnir', rolname) FROM pg_authid
   WHERE oid >= 16384 AND rolname <> 'draupnir' \gexec

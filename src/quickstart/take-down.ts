@@ -43,6 +43,9 @@ async function destroyAll(layout: Layout): Promise<void> {
     ['image_snapshots', 'draupnir-destroy-image'],
   ] as const) {
     const ids = await readdir(join(layout.data, folder)).catch(() => []);
-    for (const id of ids) await run([join(layout.scripts, script), id]);
+    // What somebody else has put there goes with the volume.
+    for (const id of ids.filter((name) => /^[1-9][0-9]{0,8}$/.test(name))) {
+      await run([join(layout.scripts, script), id]);
+    }
   }
 }
