@@ -141,7 +141,10 @@ export class FakeGoogle {
 
   #giveToken(body: URLSearchParams, response: ServerResponse): void {
     if (body.get('client_id') !== this.clientId || body.get('client_secret') !== this.clientSecret) {
-      answer(response, 401, { error: 'invalid_client', error_description: 'The OAuth client was not found.' });
+      answer(response, 401, {
+        error: 'invalid_client',
+        error_description: 'The OAuth client was not found.',
+      });
       return;
     }
     if (body.get('grant_type') === 'refresh_token') this.#refresh(body, response);
@@ -203,7 +206,8 @@ export class FakeGoogle {
 function misbehave(fault: Fault, request: IncomingMessage, response: ServerResponse): void {
   if (fault === 'down') request.socket.destroy();
   else if (fault === 'error') answer(response, 500, { error: 'internal_failure' });
-  else if (fault === 'garbage') response.writeHead(200, { 'content-type': 'text/html' }).end('<h1>Welcome</h1>');
+  else if (fault === 'garbage')
+    response.writeHead(200, { 'content-type': 'text/html' }).end('<h1>Welcome</h1>');
   else if (fault === 'empty') answer(response, 200, {});
   else if (fault === 'redirect') response.writeHead(307, { location: '/elsewhere' }).end();
 }

@@ -28,10 +28,22 @@ export interface IdentityParts {
   cleaner?: Cleaner;
 }
 
+/** Times in milliseconds; by default what the contract says. */
+export interface IdentityLimits {
+  providerDeadlineMs?: number;
+  /** How long a client waits for its person. */
+  loginWaitMs?: number;
+  /** Most sign-ins at once. */
+  maxLogins?: number;
+  /** Milliseconds since the epoch. */
+  now?: () => number;
+}
+
 /** Makes these parts. With `environment = "test"` Google is never asked: one fixed token is valid, and nobody has left. */
 export function composeIdentity(
   config: ServerConfig,
   parts: { pool: pg.Pool; sealer: Sealer; instances: Instances; log: Log },
+  limits: IdentityLimits = {},
 ): IdentityParts {
   const secret = new SharedSecretAuthenticator(config.sharedSecret);
   if (config.environment === 'test') {
@@ -40,20 +52,28 @@ export function composeIdentity(
   }
   const { sealer, log } = parts;
   const { oauth } = config;
-  const provider = new GoogleProvider({ ...oauth, deadlineMs: PROVIDER_DEADLINE_MS });
+  const deadlineMs = limits.providerDeadlineMs ?? PROVIDER_DEADLINE_MS;
+  const clock = limits.now ? { now: limits.now } : {};
+  const provider = new GoogleProvider({ ...oauth, deadlineMs });
   const sessions = new PgSessionStore(parts.pool);
-  const cache = new IdentityCache({ ttlMs: oauth.identityCacheMs });
+  const cache = new IdentityCache({ ttlMs: oauth.identityCacheMs, ...clock });
   const trust = { clientId: oauth.clientId, domain: config.trustedUserEmailDomain };
   const common = { provider, sessions, sealer, cache, trust, log };
   return {
     authenticator: new FirstMatch([secret, new SessionAuthenticator(common)]),
-    logins: new BrowserLogins(common, { acceptShortStates: oauth.acceptShortStates }),
+    logins: new BrowserLogins(common, {
+      acceptShortStates: oauth.acceptShortStates,
+      ...(limits.loginWaitMs !== undefined && { waitMs: limits.loginWaitMs }),
+      ...(limits.maxLogins !== undefined && { max: limits.maxLogins }),
+      ...clock,
+    }),
     cleaner: new Cleaner({
       sessions,
       grants: new SessionGrants(common),
       instances: parts.instances,
       log,
       revocationGraceMs: config.revocationGraceMs,
+      ...clock,
     }),
   };
 }
