@@ -71,7 +71,7 @@ describe('the cleaner', () => {
       await server.clean();
       expect(await listInstanceIds()).toEqual([instanceId]);
       expect(await countSessions()).toBe(1);
-      delete server.google.faults.token;
+      server.google.faults.token = undefined;
       await server.clean();
       expect(await listInstanceIds()).toEqual([]);
     },

@@ -121,7 +121,7 @@ describe('a provider in trouble', () => {
             status: '503',
           });
         }
-        delete server.google.faults[endpoint];
+        server.google.faults[endpoint] = undefined;
       }
       // Nothing of that is remembered.
       expect(await look(other)).toBe(200);
@@ -197,7 +197,7 @@ describe('a malformed Authorization header', () => {
     'Bearer\tx',
     'Bearer,x',
     'Token x',
-    `${SHARED_SECRET}`,
+    SHARED_SECRET,
     `Bearer${SHARED_SECRET}`,
     `Bearer ${SHARED_SECRET} x`,
     'Bearer \u00e9',

@@ -33,7 +33,10 @@ export class FakeGoogle {
   audience = this.clientId;
   /** Answer of the token endpoint to a refresh, other than RFC 6749's success. */
   refreshError: { status: number; error: string } | undefined;
-  readonly faults: { token?: Fault; tokeninfo?: Fault } = {};
+  readonly faults: Record<'token' | 'tokeninfo', Fault | undefined> = {
+    token: undefined,
+    tokeninfo: undefined,
+  };
   /** Requests as `path grant_type`, in order. */
   readonly requests: string[] = [];
   readonly #codes = new Map<string, Code>();

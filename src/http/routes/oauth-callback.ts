@@ -17,10 +17,10 @@ export function registerOauthCallback(app: FastifyInstance, { logins }: Pick<App
           code: getQueryText(request, 'code'),
           error: getQueryText(request, 'error'),
         });
-        return sendSignedInPage(reply);
       } catch (error) {
         return sendLoginFailure(reply, error);
       }
+      return sendSignedInPage(reply);
     },
   });
 }
