@@ -232,6 +232,19 @@ describe('a state', () => {
     expect((await server.request('GET', backs[1] ?? '')).status).toBe(400);
   });
 
+  it('is too old after some minutes also while a client waits', async () => {
+    await start();
+    const state = createState();
+    const waits = vi.spyOn(server.identity.logins, 'wait');
+    const waiting = server.waitForToken(state);
+    const back = await server.consent(state);
+    await expect.poll(() => waits.mock.calls).toHaveLength(1);
+    server.now += 5 * 60_000;
+    expect((await server.request('GET', back)).status).toBe(400);
+    server.identity.logins.close();
+    expect((await waiting).status).toBe(503);
+  });
+
   it('gives its token to one client only', async () => {
     await start();
     const state = createState();

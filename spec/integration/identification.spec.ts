@@ -125,6 +125,7 @@ describe('a provider in trouble', () => {
       }
       // Nothing of that is remembered.
       expect(await look(other)).toBe(200);
+      expect(server.google.requests.join()).not.toContain('/elsewhere');
       expect(server.log.join()).not.toMatch(/drp_|1\/\/|the-client-secret/);
     },
   );
@@ -213,6 +214,8 @@ describe('a malformed Authorization header', () => {
     const answer = await server.request('GET', '/images', { headers: { authorization } });
     expect(answer.status).toBe(401);
     expect(JSON.parse(answer.body)).toMatchObject({ id: 'unauthorized' });
+    // What cannot be a token is no question to Google.
+    if (authorization.length > 500) expect(server.google.requests).toEqual([]);
   });
 
   it('is looked at after the version', async () => {

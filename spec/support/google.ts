@@ -37,6 +37,8 @@ export class FakeGoogle {
     token: undefined,
     tokeninfo: undefined,
   };
+  /** Runs before a request is answered. */
+  beforeAnswer: () => Promise<unknown> = () => Promise.resolve();
   /** Requests as `path grant_type`, in order. */
   readonly requests: string[] = [];
   readonly #codes = new Map<string, Code>();
@@ -106,6 +108,7 @@ export class FakeGoogle {
     const url = new URL(request.url ?? '', this.url);
     const body = new URLSearchParams(await text(request));
     this.requests.push(`${url.pathname} ${body.get('grant_type') ?? ''}`.trim());
+    await this.beforeAnswer();
     const fault = url.pathname === '/token' ? this.faults.token : this.faults.tokeninfo;
     if (url.pathname === '/auth') this.#authorise(url, response);
     else if (fault) misbehave(fault, request, response);
