@@ -30,11 +30,6 @@ export interface ResourceDocument<R> {
   data: R;
 }
 
-/** A document with a list of resources, possibly empty. */
-export interface ListDocument<R> {
-  data: R[];
-}
-
 /** An instance together with its credentials. */
 export interface InstanceDocument extends ResourceDocument<InstanceResource> {
   included: [CredentialsResource];

@@ -119,13 +119,18 @@ stop_image_postgres() {
   wait "${postmaster}" || postgres_failure "Postgres ${major} did not shut down cleanly"
 }
 
+# What roles and databases of the source may have set for their sessions must not stop the preparation; options of a
+# connection come before those (PostgreSQL manual, 20.1.3).
+SESSION_OPTIONS='-c client_min_messages=warning -c default_transaction_read_only=off -c statement_timeout=0'
+readonly SESSION_OPTIONS+=' -c lock_timeout=0 -c idle_in_transaction_session_timeout=0'
+
 # sql DATABASE PSQL-ARGUMENTS…: as superuser draupnir-admin. Errors show their code and never their text, which could
 # quote a row (VERBOSITY sqlstate).
 sql() {
   local database=$1
   shift
   offline PGDATABASE="${database}" PGHOST="${run}/socket" PGUSER=draupnir-admin PGAPPNAME=draupnir \
-    PGOPTIONS='-c client_min_messages=warning' \
+    PGOPTIONS="${SESSION_OPTIONS}" \
     psql -X -q --no-password -v ON_ERROR_STOP=1 -v VERBOSITY=sqlstate "$@"
 }
 

@@ -1,5 +1,8 @@
 -- Each database, after the anonymisation: role draupnir owns everything that is not part of Postgres or an extension.
 
+-- A schema of the source could otherwise offer functions of its own under the names used here.
+SET search_path = pg_catalog;
+
 SELECT format('ALTER DATABASE %I OWNER TO draupnir', current_database())
   WHERE current_database() NOT LIKE 'template_' \gexec
 

@@ -1,5 +1,8 @@
 -- Each database, before the anonymisation: what would act on its own.
 
+-- A schema of the source could otherwise offer functions of its own under the names used here.
+SET search_path = pg_catalog;
+
 SELECT format('ALTER EVENT TRIGGER %I DISABLE', evtname) FROM pg_event_trigger \gexec
 
 SELECT format('ALTER SUBSCRIPTION %I DISABLE', subname) FROM pg_subscription

@@ -8,6 +8,7 @@ export type ErrorKind =
   | 'image_has_instances'
   | 'invalid_image_id'
   | 'malformed_body'
+  | 'unknown_field'
   | 'unauthorized'
   | 'forbidden'
   | 'finalise_failed'

@@ -68,24 +68,33 @@ export class Images {
     return this.#finalising.run(id, () => this.#finalise(id));
   }
 
-  /** Destroys an image and, before it, its instances. Throws `not_found`, or `image_busy` while it is prepared. */
+  /**
+   * Destroys an image and, before it, its instances; joins a destruction that is under way, and takes up one that failed.
+   * Throws `not_found`, or `image_busy` while the image is prepared.
+   */
   async destroy(caller: Caller, id: number): Promise<void> {
     requireUploadUser(caller);
-    await this.get(id);
+    if (!(await this.#parts.store.find(id))) throw new DomainError('not_found', 'no such image');
     await this.#destroy(id);
     this.#parts.log.info({ imageId: id }, 'destroyed image');
   }
 
   /** Finishes what an earlier run of the server left half done. */
   async recover(): Promise<void> {
-    for (const image of await this.#parts.store.list()) {
-      if (image.status === 'destroying') {
-        await this.#destroy(image.id);
-        this.#parts.log.info({ imageId: image.id }, 'finished destroying image');
-      } else if (image.status === 'finalising') {
-        const failure = 'the server stopped during the preparation; ask for it again';
-        await this.#parts.store.transition(image.id, ['finalising'], 'failed', failure);
-        this.#parts.log.warn({ imageId: image.id }, 'preparation of image was interrupted');
+    const { store, log } = this.#parts;
+    for (const image of await store.list()) {
+      try {
+        if (image.status === 'destroying') {
+          await this.#destroy(image.id);
+          log.info({ imageId: image.id }, 'finished destroying image');
+        } else if (image.status === 'finalising') {
+          const failure = 'the server stopped during the preparation; ask for it again';
+          await store.transition(image.id, ['finalising'], 'failed', failure);
+          log.warn({ imageId: image.id }, 'preparation of image was interrupted');
+        }
+      } catch (error) {
+        // One that cannot be recovered must not keep the server from starting.
+        log.error({ imageId: image.id, err: error }, 'cannot recover image');
       }
     }
   }
@@ -114,7 +123,11 @@ export class Images {
       return image;
     } catch (error) {
       const expected = error instanceof DomainError;
-      await store.transition(id, ['finalising'], 'failed', expected ? error.message : 'internal error');
+      const reason = expected ? error.message : 'internal error';
+      await store.transition(id, ['finalising'], 'failed', reason).catch((cause: unknown) => {
+        // The record stays in state finalising; the next start of the server marks it as failed.
+        log.error({ imageId: id, err: cause }, 'cannot record failure of image');
+      });
       if (expected) log.warn({ imageId: id, reason: error.message }, 'image could not be finalised');
       throw error;
     }

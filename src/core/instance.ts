@@ -33,6 +33,12 @@ export interface CertificateChain {
 /** What is kept of a chain: the server's key lives with the instance alone. */
 export type Credentials = Pick<CertificateChain, 'ca' | 'client'>;
 
+/** What an owner needs to connect. */
+export interface ClientCredentials {
+  readonly ca: Pick<KeyPair, 'certificate'>;
+  readonly client: KeyPair;
+}
+
 /** Ports instances may have: from `min`, below `max`. */
 export interface PortRange {
   readonly min: number;
@@ -84,6 +90,8 @@ export interface InstanceStorage {
   /** Starts one that exists; resolves to the postmaster's process id. One that runs is left alone. */
   startInstance(id: number): Promise<number>;
   destroyInstance(id: number): Promise<void>;
+  /** Credentials of an instance that Draupnir 5.3 made, from where it kept them. */
+  readAdoptedCredentials(id: number): Promise<ClientCredentials>;
 }
 
 /** The proof that only the client of an instance gets in. */

@@ -4,7 +4,7 @@ import { DomainError } from './errors.ts';
 import type { ImageStore } from './image.ts';
 import type {
   CertificateChain,
-  Credentials,
+  ClientCredentials,
   Instance,
   InstanceProof,
   InstanceStorage,
@@ -33,7 +33,7 @@ export interface InstancesParts {
 /** An instance together with what its owner needs to connect. */
 export interface InstanceWithCredentials {
   instance: Instance;
-  credentials: Credentials;
+  credentials: ClientCredentials;
 }
 
 /** The instances and what can be done with them. To anybody but its owner an instance does not exist. */
@@ -54,10 +54,11 @@ export class Instances {
   /** The caller's own instance; remembers the caller's address. Throws `not_found`. */
   async get(caller: Caller, id: number, address: string): Promise<InstanceWithCredentials> {
     const instance = await this.#getOwn(caller, id);
-    const box = await this.#parts.store.findCredentials(id);
-    if (!box) throw new DomainError('not_found', 'no such instance');
-    await this.#parts.addresses.remember(id, address);
-    return { instance, credentials: openCredentials(this.#parts.sealer, id, box) };
+    const { store, storage, sealer, addresses } = this.#parts;
+    const box = await store.findCredentials(id);
+    const credentials = box ? openCredentials(sealer, id, box) : await storage.readAdoptedCredentials(id);
+    await addresses.remember(id, address);
+    return { instance, credentials };
   }
 
   /**
@@ -73,10 +74,16 @@ export class Instances {
     return creating.finally(() => this.#creating.delete(creating));
   }
 
-  /** Destroys the caller's own instance; the upload user may destroy any. Throws `not_found`. */
+  /**
+   * Destroys the caller's own instance; the upload user may destroy any. Joins a destruction that is under way, and takes
+   * up one that failed. Throws `not_found`.
+   */
   async destroy(caller: Caller, id: number): Promise<void> {
-    if (caller.role !== 'upload') await this.#getOwn(caller, id);
-    else if (!(await this.#parts.store.find(id))) throw new DomainError('not_found', 'no such instance');
+    const instance = await this.#parts.store.find(id);
+    const own = instance?.userEmail === caller.email && instance.status !== 'creating';
+    if (!instance || (caller.role !== 'upload' && !own)) {
+      throw new DomainError('not_found', 'no such instance');
+    }
     await this.#destroy(id);
     this.#parts.log.info({ instanceId: id }, 'destroyed instance');
   }
@@ -182,7 +189,11 @@ export class Instances {
         ...(caller.sessionId !== undefined && { sessionId: caller.sessionId }),
       };
       const record = await store.insert({ imageId, ...owner }, portRange, taken);
-      if (await ports.isFree(record.port)) return record;
+      const free = await ports.isFree(record.port).catch(async (error: unknown) => {
+        await store.delete(record.id);
+        throw error;
+      });
+      if (free) return record;
       taken.add(record.port);
       await store.delete(record.id);
     }

@@ -15,25 +15,9 @@ const MIGRATIONS_TABLE = 'draupnir_migrations';
 
 /**
  * Brings the database up to date and resolves to the names of the migrations that were run. Two at once wait for each
- * other (advisory lock). All pending migrations are one transaction: a failure leaves the database as it was.
+ * other (advisory lock). All pending migrations are one transaction: a failure leaves the tables as they were.
  */
 export async function migrate(config: pg.ClientConfig, files: readonly MigrationFile[]): Promise<string[]> {
-  return withRunner(config, files, false);
-}
-
-/** Names of the migrations that `migrate` would run. Changes nothing. */
-export async function listPendingMigrations(
-  config: pg.ClientConfig,
-  files: readonly MigrationFile[],
-): Promise<string[]> {
-  return withRunner(config, files, true);
-}
-
-async function withRunner(
-  config: pg.ClientConfig,
-  files: readonly MigrationFile[],
-  dryRun: boolean,
-): Promise<string[]> {
   // The files travel inside the executable, but node-pg-migrate reads a folder.
   const dir = await mkdtemp(join(tmpdir(), 'draupnir-migrations-'));
   const client = new pg.Client(config);
@@ -47,7 +31,7 @@ async function withRunner(
       migrationsTable: MIGRATIONS_TABLE,
       checkOrder: true,
       singleTransaction: true,
-      dryRun,
+      advisoryLockMode: 'wait',
       verbose: false,
       log: () => undefined,
     });
@@ -55,5 +39,29 @@ async function withRunner(
   } finally {
     await client.end();
     await rm(dir, { recursive: true, force: true });
+  }
+}
+
+/**
+ * Names of the migrations that `migrate` would run. Changes nothing and waits for nobody, unlike a dry run of
+ * node-pg-migrate, which takes the lock and makes its table.
+ */
+export async function listPendingMigrations(
+  config: pg.ClientConfig,
+  files: readonly MigrationFile[],
+): Promise<string[]> {
+  const client = new pg.Client(config);
+  try {
+    await client.connect();
+    const { rows: tables } = await client.query<{ exists: boolean }>(
+      `SELECT to_regclass('${MIGRATIONS_TABLE}') IS NOT NULL AS exists`,
+    );
+    const { rows: done } = tables[0]?.exists
+      ? await client.query<{ name: string }>(`SELECT name FROM ${MIGRATIONS_TABLE}`)
+      : { rows: [] };
+    const names = new Set(done.map((row) => row.name));
+    return files.map((file) => basename(file.name, '.sql')).filter((name) => !names.has(name));
+  } finally {
+    await client.end();
   }
 }

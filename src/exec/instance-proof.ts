@@ -1,3 +1,4 @@
+import { networkInterfaces } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { checkServerIdentity } from 'node:tls';
 import type { ConnectionOptions } from 'node:tls';
@@ -11,8 +12,8 @@ export interface ProofOptions {
   startTimeoutMs: number;
 }
 
-/** Loopback addresses of both families; each is tried where the host has it. */
-const ADDRESSES = ['127.0.0.1', '::1'] as const;
+const LOOPBACK = '127.0.0.1';
+const LOOPBACK_IPV6 = '::1';
 const POLL_MS = 5;
 /** Longest time of one connection, in milliseconds. */
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -41,7 +42,7 @@ export class PgInstanceProof implements InstanceProof {
     const mutual = this.#tls(credentials);
     const anonymous = { ...mutual, key: undefined, cert: undefined };
     await Promise.all(
-      ADDRESSES.flatMap((host) => [
+      listLoopbackAddresses().flatMap((host) => [
         this.#expectAccess(host, instance, mutual),
         expectRefusal('plaintext', { host, port: instance.port, user: 'draupnir', ssl: false }),
         expectRefusal('no client certificate', {
@@ -69,7 +70,7 @@ export class PgInstanceProof implements InstanceProof {
     const deadline = performance.now() + this.#options.startTimeoutMs;
     for (;;) {
       try {
-        await expectRefusal('plaintext', { host: ADDRESSES[0], port, user: 'draupnir', ssl: false });
+        await expectRefusal('plaintext', { host: LOOPBACK, port, user: 'draupnir', ssl: false });
         return;
       } catch (error) {
         if (!isStarting(error)) throw error;
@@ -95,12 +96,20 @@ export class PgInstanceProof implements InstanceProof {
       if (cluster !== `draupnir-instance-${instance.id}`) {
         throw new Error(`port ${instance.port} is answered by another Postgres`);
       }
-    } catch (error) {
-      if (!isFamilyMissing(error)) throw error;
     } finally {
       await client.end();
     }
   }
+}
+
+/**
+ * Where the proof is given: by both families, unless the host has no IPv6. That is asked beforehand: an error of a
+ * connection, such as EADDRNOTAVAIL when all outgoing ports are in use, must never pass for a proof.
+ */
+function listLoopbackAddresses(): string[] {
+  const own = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  const hasIpv6 = own.some(({ address }) => address === LOOPBACK_IPV6);
+  return hasIpv6 ? [LOOPBACK, LOOPBACK_IPV6] : [LOOPBACK];
 }
 
 /** Connects and resolves when Postgres itself refuses, for the right reason. */
@@ -109,7 +118,7 @@ async function expectRefusal(refusal: Refusal, config: pg.ClientConfig): Promise
   try {
     await client.connect();
   } catch (error) {
-    if (isRefusal(refusal, error) || isFamilyMissing(error)) return;
+    if (isRefusal(refusal, error)) return;
     throw error;
   } finally {
     await client.end();
@@ -121,9 +130,11 @@ function createClient(config: pg.ClientConfig): pg.Client {
   const client = new pg.Client({
     ...config,
     database: 'postgres',
-    // An empty password would be asked for, and sent, by no rule of ours; none is ever taken from the environment.
-    password: '',
+    // No rule of ours asks for a password. A function, because pg takes an empty text for none and reads PGPASSWORD.
+    password: () => '',
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    // What the source has set for all sessions must not stop the question.
+    options: '-c statement_timeout=0',
   });
   // A refused client may report its closed socket once more; the outcome is already known.
   client.on('error', () => undefined);
@@ -141,12 +152,6 @@ function isRefusal(refusal: Refusal, error: unknown): boolean {
 function isStarting(error: unknown): boolean {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   return code === 'ECONNREFUSED' || code === 'ECONNRESET' || code === CANNOT_CONNECT_NOW;
-}
-
-/** A host without IPv6 cannot be reached by it; Postgres then listens on IPv4 alone. */
-function isFamilyMissing(error: unknown): boolean {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  return code === 'EADDRNOTAVAIL' || code === 'EAFNOSUPPORT' || code === 'ENETUNREACH';
 }
 
 /** Postgres has another user than we: a signal is refused (EPERM) while it lives. */

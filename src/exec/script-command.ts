@@ -6,6 +6,7 @@ export type Script =
   | 'draupnir-finalise-image'
   | 'draupnir-destroy-image'
   | 'draupnir-create-instance'
+  | 'draupnir-read-credentials'
   | 'draupnir-start-instance'
   | 'draupnir-stop-instance'
   | 'draupnir-destroy-instance';

@@ -1,4 +1,10 @@
-import type { CertificateChain, Instance, InstanceStorage, StartedInstance } from '../core/instance.ts';
+import type {
+  CertificateChain,
+  ClientCredentials,
+  Instance,
+  InstanceStorage,
+  StartedInstance,
+} from '../core/instance.ts';
 import { withDeadline } from './deadline.ts';
 import { ScriptError, throwOccupied } from './script-error.ts';
 import type { ScriptProcess } from './script-process.ts';
@@ -6,6 +12,9 @@ import type { ScriptRunner } from './script-runner.ts';
 
 /** Longest time for snapshot, configuration and launch, and for opening, in milliseconds. */
 const STEP_TIMEOUT_MS = 60_000;
+
+/** What a script says once Postgres is starting: the postmaster's process id. */
+const STARTED = /^started ([0-9]+)$/;
 
 /** Instances on btrfs with a Postgres process each, by the scripts. */
 export class ScriptInstanceStorage implements InstanceStorage {
@@ -26,7 +35,7 @@ export class ScriptInstanceStorage implements InstanceStorage {
       process.write(`${pem}\f`);
     }
     try {
-      const pid = startedPid(await expectLine(process, /^started [0-9]+$/));
+      const pid = getStartedPid(await expectLine(process, STARTED));
       return {
         pid,
         open: async () => {
@@ -44,7 +53,17 @@ export class ScriptInstanceStorage implements InstanceStorage {
 
   async startInstance(id: number): Promise<number> {
     const [line = ''] = await this.#scripts.run('draupnir-start-instance', [id]);
-    return startedPid(line);
+    if (!STARTED.test(line)) throw new ScriptError('draupnir-start-instance', 0, `answered: ${line}`);
+    return getStartedPid(line);
+  }
+
+  async readAdoptedCredentials(id: number): Promise<ClientCredentials> {
+    const lines = await this.#scripts.run('draupnir-read-credentials', [id]);
+    const [ca, certificate, key] = lines.join('\n').split('\f');
+    if (ca === undefined || certificate === undefined || key === undefined) {
+      throw new Error(`the credentials of instance ${id} cannot be read`);
+    }
+    return { ca: { certificate: ca }, client: { certificate, key } };
   }
 
   async destroyInstance(id: number): Promise<void> {
@@ -68,6 +87,6 @@ async function expectLine(process: ScriptProcess, expected: RegExp): Promise<str
   throw await process.failure();
 }
 
-function startedPid(line: string): number {
-  return Number(/^started ([0-9]+)$/.exec(line)?.[1]);
+function getStartedPid(line: string): number {
+  return Number(STARTED.exec(line)?.[1]);
 }

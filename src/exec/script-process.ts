@@ -3,6 +3,7 @@ import { execa } from 'execa';
 import type { Command } from './script-command.ts';
 import { ScriptError } from './script-error.ts';
 
+/** How much of the end of stderr is kept, in characters. */
 const STDERR_LIMIT = 4096;
 
 /**
@@ -30,8 +31,8 @@ export class ScriptProcess {
     });
     // A script that has ended no longer reads; its exit code tells why.
     this.#child.stdin.on('error', () => undefined);
-    this.#child.stderr.on('data', (chunk: Buffer) => {
-      this.#stderr = (this.#stderr + chunk.toString()).slice(-STDERR_LIMIT);
+    this.#child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+      this.#stderr = (this.#stderr + chunk).slice(-STDERR_LIMIT);
     });
     this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
     this.#ended = this.#child.then((result) => result.exitCode);

@@ -8,8 +8,10 @@ import type { Images } from '../core/images.ts';
 import type { Instances } from '../core/instances.ts';
 import type { Log } from '../core/log.ts';
 import type { Logins } from '../core/login.ts';
+import { getClientAddress } from './identity.ts';
 import { decorateAnswer, sendError } from './answer.ts';
 import type { VersionCheck } from './api-version.ts';
+import type { ClientAddressFinder } from './client-address.ts';
 import { readAnyBodyAsJson } from './body.ts';
 import { buildError, toHttpError } from './error-body.ts';
 import type { HttpError } from './error-body.ts';
@@ -19,6 +21,7 @@ import { registerHealthCheck } from './routes/health-check.ts';
 import { registerImages } from './routes/images.ts';
 import { registerInstances } from './routes/instances.ts';
 import { registerOauthCallback } from './routes/oauth-callback.ts';
+import { answerUnreadable } from './unreadable-request.ts';
 
 /** Largest request body, in bytes: an anonymisation script may be long. */
 const BODY_LIMIT = 4 * 1024 * 1024;
@@ -34,6 +37,8 @@ export interface AppParts {
   logins: Logins;
   log: Log;
   versionCheck: VersionCheck;
+  /** Tells who is behind a proxy. */
+  findClientAddress: ClientAddressFinder;
   /** Name that instances are reached by. */
   publicHostname: string;
 }
@@ -49,9 +54,12 @@ export function buildApp(parts: AppParts, tls?: ServerOptions): FastifyInstance 
     return503OnClosing: false,
     genReqId: () => randomUUID(),
     ajv: { customOptions: { coerceTypes: false as const, removeAdditional: false as const } },
-    frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
+    clientErrorHandler: answerUnreadable,
+    // A path that cannot be decoded, or with an id that is far too long, names nothing. No hooks run for it.
+    frameworkErrors: (_error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
       decorateAnswer(reply);
-      sendError(reply, classify(error, request, parts.log));
+      sendError(reply, buildError('not_found'));
+      logRequest(parts, request, reply);
     },
   };
   // The two kinds of server differ in type only; routes do not care.
@@ -63,7 +71,7 @@ export function buildApp(parts: AppParts, tls?: ServerOptions): FastifyInstance 
     next();
   });
   app.addHook('onResponse', (request, reply, next) => {
-    logRequest(parts.log, request, reply);
+    logRequest(parts, request, reply);
     next();
   });
   app.setErrorHandler<FastifyError>((error, request, reply) =>
@@ -90,8 +98,8 @@ function classify(error: FastifyError | DomainError, request: FastifyRequest, lo
   return buildError('internal');
 }
 
-function logRequest(log: Log, request: FastifyRequest, reply: FastifyReply): void {
-  log.info(
+function logRequest(parts: AppParts, request: FastifyRequest, reply: FastifyReply): void {
+  parts.log.info(
     {
       requestId: request.id,
       method: request.method,
@@ -99,7 +107,7 @@ function logRequest(log: Log, request: FastifyRequest, reply: FastifyReply): voi
       path: request.url.split('?', 1)[0],
       status: reply.statusCode,
       durationMs: Math.round(reply.elapsedTime * 10) / 10,
-      address: request.ip,
+      address: getClientAddress(parts, request),
     },
     'request',
   );

@@ -8,10 +8,16 @@ import type { Route } from './resource.ts';
  * DELETE. Keys that reach for a prototype are refused.
  */
 export function readAnyBodyAsJson(app: FastifyInstance): void {
+  // A content type that is none, such as `json`, would be refused before any parser is asked.
+  app.addHook('onRequest', (request, _reply, next) => {
+    delete request.headers['content-type'];
+    next();
+  });
   const parse = app.getDefaultJsonParser('error', 'error');
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'string' }, (request, body: string, done) => {
-    if (body === '') done(null, undefined);
+    // A route without a schema for its body takes none, and does not care what is sent.
+    if (body === '' || request.routeOptions.schema?.body === undefined) done(null, undefined);
     else void parse(request, body, done);
   });
 }

@@ -68,6 +68,7 @@ const SHAPES: Record<ErrorKind | 'internal' | 'method_not_allowed' | 'body_too_l
     title: 'Invalid JSON',
     detail: 'Your JSON is malformed',
   },
+  unknown_field: { id: 'bad_request', status: 400, title: 'Unknown Field' },
   forbidden: { id: 'forbidden', status: 403, title: 'Forbidden' },
   finalise_failed: { id: 'finalise_failed', status: 422, title: 'Finalise Failed' },
   finalise_interrupted: { id: 'finalise_interrupted', status: 503, title: 'Finalise Interrupted' },
@@ -111,4 +112,20 @@ export function buildVersionError(requested: string | undefined, server: string)
       ? 'No API version specified in Draupnir-Version header'
       : `Specified API version (${requested}) does not match server version (${server})`;
   return { status: 400, body: { id, status: '400', code: id, title, detail, source: {} } };
+}
+
+/** What a client can do about a request that is not readable as HTTP. */
+const UNREADABLE: Record<number, string> = {
+  408: 'the request did not arrive in time',
+  431: 'the headers are too large: send less than 16 KiB',
+};
+
+/** For what never became a request; the statuses are those of RFC 9110 and RFC 6585. */
+export function buildUnreadableError(status: number): HttpError {
+  const id = 'bad_request';
+  const detail = UNREADABLE[status] ?? 'the request is not readable as HTTP';
+  return {
+    status,
+    body: { id, status: String(status), code: id, title: 'Bad Request', detail, source: {} },
+  };
 }

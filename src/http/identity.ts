@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Authenticator, Caller } from '../core/caller.ts';
 import { DomainError } from '../core/errors.ts';
 import { VERSION, VERSION_HEADER } from '../version.ts';
+import type { ClientAddressFinder } from './client-address.ts';
 import { acceptsVersion } from './api-version.ts';
 import type { VersionCheck } from './api-version.ts';
 import { sendError } from './answer.ts';
@@ -30,6 +31,15 @@ export function requireCaller(authenticator: Authenticator) {
     if (!caller) throw new DomainError('unauthorized', 'no trusted token');
     callers.set(request, caller);
   };
+}
+
+/** Where the request comes from, seen through the proxies in between. Node has joined the lines of the header. */
+export function getClientAddress(
+  parts: { findClientAddress: ClientAddressFinder },
+  request: FastifyRequest,
+): string {
+  const header = request.headers['x-forwarded-for'];
+  return parts.findClientAddress(request.ip, Array.isArray(header) ? header.join(',') : header);
 }
 
 /** Who sent the request. Only behind `requireCaller`. */

@@ -13,6 +13,7 @@ import { PgInstanceProof } from '../exec/instance-proof.ts';
 import { ScriptImageStorage } from '../exec/script-image-storage.ts';
 import { ScriptInstanceStorage } from '../exec/script-instance-storage.ts';
 import { ScriptRunner } from '../exec/script-runner.ts';
+import { createClientAddressFinder } from '../http/client-address.ts';
 import type { AppParts } from '../http/app.ts';
 import { Loop } from '../jobs/loop.ts';
 import { createCertificateChain } from '../tls/certificate-chain.ts';
@@ -70,6 +71,7 @@ export async function compose(config: ServerConfig, pool: pg.Pool, log: Log): Pr
       logins,
       log,
       versionCheck: config.apiVersionCheck,
+      findClientAddress: createClientAddressFinder(config),
       publicHostname: config.publicHostname,
     },
     loops: cleaning ? [cleaning] : [],

@@ -21,6 +21,10 @@ export async function runServer(options: { configFile: string }): Promise<number
     await checkHostConf(config, options.configFile);
     const log = createLog({ level: config.logLevel, environment: config.environment });
     for (const warning of warnings) log.warn({ warning: formatWarning(warning) }, 'configuration');
+    if (config.useXForwardedFor && config.trustedProxyCidrs.length === 0) {
+      const hint = 'name your proxies in trusted_proxy_cidrs';
+      log.warn({ hint }, 'X-Forwarded-For is believed whoever sends it');
+    }
     log.info({ version: VERSION, pid: process.pid }, 'starting');
 
     const pool = await openDatabase(config, log);
@@ -52,8 +56,9 @@ async function openDatabase(config: ServerConfig, log: Logger): Promise<pg.Pool>
 }
 
 /**
- * Takes no new requests, ends preparations (their uploads stay), sends away who waits for a sign-in, waits for creations and destructions under way and for
- * the answers to be sent, then exits. What takes longer than `shutdown_timeout` is finished at the next start.
+ * Takes no new requests, ends preparations (their uploads stay), sends away who waits for a sign-in, waits for creations
+ * and destructions under way and for the answers to be sent, then exits. What takes longer than `shutdown_timeout` is
+ * finished at the next start.
  */
 function closeOnSignal(
   config: ServerConfig,

@@ -11,6 +11,7 @@ import { PgAddressStore } from '../../../src/db/address-store.ts';
 import { PgImageStore } from '../../../src/db/image-store.ts';
 import { PgInstanceStore } from '../../../src/db/instance-store.ts';
 import { buildApp } from '../../../src/http/app.ts';
+import { createClientAddressFinder } from '../../../src/http/client-address.ts';
 import { composeIdentity, type IdentityLimits } from '../../../src/server/identity.ts';
 import { VERSION } from '../../../src/version.ts';
 import { FakeGoogle } from '../../support/google.ts';
@@ -42,6 +43,10 @@ class FakeDisk implements InstanceStorage {
 
   startInstance(): Promise<number> {
     return Promise.resolve(1);
+  }
+
+  readAdoptedCredentials(): Promise<never> {
+    return Promise.reject(new Error('no credentials on a disk of numbers'));
   }
 
   destroyInstance(id: number): Promise<void> {
@@ -114,6 +119,7 @@ export class ApiServer {
       authenticator: this.identity.authenticator,
       logins: this.identity.logins,
       log,
+      findClientAddress: createClientAddressFinder(config),
       versionCheck: config.apiVersionCheck,
       publicHostname: config.publicHostname,
     });

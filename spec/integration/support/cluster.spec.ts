@@ -29,7 +29,10 @@ async function listCommandLines(): Promise<string> {
 describe('the cluster of the integration tests', () => {
   it('runs until its teardown, which leaves no file and no process', async () => {
     const provided: ClusterConfig[] = [];
-    const teardown = await setup({ provide: (_, value) => provided.push(value) });
+    const provide = (key: string, value: unknown): void => {
+      if (key === 'cluster') provided.push(value as ClusterConfig);
+    };
+    const teardown = await setup({ provide });
     expect(provided[0]?.host).toContain(dir);
     expect(await listCommandLines()).toContain(dir);
     await teardown();

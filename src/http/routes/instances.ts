@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import type { AppParts } from '../app.ts';
 import { sendJson } from '../answer.ts';
@@ -7,38 +7,47 @@ import { DomainError } from '../../core/errors.ts';
 import type { Instance } from '../../core/instance.ts';
 import type { InstanceWithCredentials } from '../../core/instances.ts';
 import { formatTime } from '../../wire.ts';
-import type { InstanceDocument, InstanceResource, ListDocument } from '../../wire.ts';
-import { getCaller, requireCaller, requireVersion } from '../identity.ts';
+import type { CredentialsResource, InstanceResource } from '../../wire.ts';
+import { requireKnownFields, selectAttributes } from '../fields.ts';
+import type { Fields } from '../fields.ts';
+import { getCaller, getClientAddress, requireCaller, requireVersion } from '../identity.ts';
 import { registerResource } from '../resource.ts';
 import { getId, parseId } from '../resource-id.ts';
 
 /** Which image it is, is checked apart: the contract has an answer of its own for a bad id. */
 const NewInstance = Type.Object({ image_id: Type.Unknown() });
 
+const FIELDS: Fields = {
+  type: 'instances',
+  standard: ['hostname', 'image_id', 'port', 'created_at', 'updated_at'],
+  onRequest: ['status'],
+};
+
 /** `/instances` and below. */
 export function registerInstances(app: FastifyInstance, parts: AppParts): void {
   const { instances, publicHostname } = parts;
-  const guards = [requireVersion(parts.versionCheck), requireCaller(parts.authenticator)];
+  const guards = [
+    requireVersion(parts.versionCheck),
+    requireCaller(parts.authenticator),
+    requireKnownFields(FIELDS),
+  ];
 
   registerResource(app, '/instances', guards, {
     GET: async (request, reply) => {
       const own = await instances.list(getCaller(request));
-      const list: ListDocument<InstanceResource> = {
-        data: own.map((instance) => toResource(instance, publicHostname)),
-      };
-      return sendJson(reply, list);
+      return sendJson(reply, { data: own.map((instance) => toResource(request, instance, publicHostname)) });
     },
     POST: withAttributes(NewInstance, async (attributes, request, reply) => {
       const imageId = parseImageId(attributes.image_id);
-      const created = await instances.create(getCaller(request), imageId, request.ip);
-      return sendJson(reply.code(201), toDocument(created, publicHostname));
+      const created = await instances.create(getCaller(request), imageId, getClientAddress(parts, request));
+      return sendJson(reply.code(201), toDocument(request, created, publicHostname));
     }),
   });
 
   registerResource(app, '/instances/:id', guards, {
     GET: async (request, reply) => {
-      const own = await instances.get(getCaller(request), getId(request), request.ip);
-      return sendJson(reply, toDocument(own, publicHostname));
+      const own = await instances.get(getCaller(request), getId(request), getClientAddress(parts, request));
+      return sendJson(reply, toDocument(request, own, publicHostname));
     },
     DELETE: async (request, reply) => {
       await instances.destroy(getCaller(request), getId(request));
@@ -58,37 +67,34 @@ function parseImageId(value: unknown): number {
   return id;
 }
 
-function toDocument({ instance, credentials }: InstanceWithCredentials, hostname: string): InstanceDocument {
+function toDocument(
+  request: FastifyRequest,
+  { instance, credentials }: InstanceWithCredentials,
+  hostname: string,
+): object {
   const id = String(instance.id);
+  const attributes: CredentialsResource['attributes'] = {
+    ca_certificate: credentials.ca.certificate,
+    client_certificate: credentials.client.certificate,
+    client_key: credentials.client.key,
+  };
   return {
     data: {
-      ...toResource(instance, hostname),
+      ...toResource(request, instance, hostname),
       relationships: { credentials: { data: { type: 'credentials', id } } },
     },
-    included: [
-      {
-        type: 'credentials',
-        id,
-        attributes: {
-          ca_certificate: credentials.ca.certificate,
-          client_certificate: credentials.client.certificate,
-          client_key: credentials.client.key,
-        },
-      },
-    ],
+    included: [{ type: 'credentials', id, attributes }],
   };
 }
 
-function toResource(instance: Instance, hostname: string): InstanceResource {
-  return {
-    type: 'instances',
-    id: String(instance.id),
-    attributes: {
-      hostname,
-      image_id: instance.imageId,
-      port: instance.port,
-      created_at: formatTime(instance.createdAt),
-      updated_at: formatTime(instance.updatedAt),
-    },
+function toResource(request: FastifyRequest, instance: Instance, hostname: string): object {
+  const standard: InstanceResource['attributes'] = {
+    hostname,
+    image_id: instance.imageId,
+    port: instance.port,
+    created_at: formatTime(instance.createdAt),
+    updated_at: formatTime(instance.updatedAt),
   };
+  const attributes = selectAttributes(request, FIELDS, { ...standard, status: instance.status });
+  return { type: 'instances', id: String(instance.id), attributes };
 }

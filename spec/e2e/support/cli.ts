@@ -1,0 +1,68 @@
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { getApiCertificate } from './certificate.ts';
+import { type Outcome, run, runCommand } from './command.ts';
+import { getInstallation, SECRET, DEVELOPER, UPLOAD_USER } from './installation.ts';
+
+/** A person with a settings file and a directory for temporary files, who runs the built executable. */
+export class Cli {
+  readonly dir: string;
+  readonly settings: string;
+  readonly #env: Record<string, string>;
+
+  private constructor(dir: string, env: Record<string, string>) {
+    this.dir = dir;
+    this.settings = join(dir, 'settings');
+    this.#env = { ...env, HOME: dir, TMPDIR: dir, DRAUPNIR_SETTINGS: this.settings };
+  }
+
+  /** One whose settings name the server and hold a token. */
+  static async create(as: 'developer' | 'upload'): Promise<Cli> {
+    const installation = getInstallation();
+    const cli = await Cli.createWithoutSettings();
+    const token = as === 'upload' ? SECRET : DEVELOPER;
+    const domain = `localhost:${installation.httpsPort}`;
+    await cli.writeFile(
+      'settings',
+      `Domain = "${domain}"\nDatabase = "shop"\n\n[Token]\nRefreshToken = "${token}"\n`,
+    );
+    return cli;
+  }
+
+  /** One who has never used the program, and trusts the API's certificate. */
+  static async createWithoutSettings(): Promise<Cli> {
+    const installation = getInstallation();
+    const dir = await mkdtemp(join(installation.scratch, 'cli-'));
+    await run(['chown', `${UPLOAD_USER}:`, dir]);
+    return new Cli(dir, { NODE_EXTRA_CA_CERTS: getApiCertificate(installation).certificate });
+  }
+
+  /** Runs `draupnir ARGS…`. */
+  run(
+    args: readonly string[],
+    options: { env?: Record<string, string>; input?: string } = {},
+  ): Promise<Outcome> {
+    return this.#execute([getInstallation().program, ...args], options);
+  }
+
+  /** Runs a bash script in which `draupnir` is the program. */
+  bash(script: string, env: Record<string, string> = {}): Promise<Outcome> {
+    const prelude = `set -Eeuo pipefail\ndraupnir() { '${getInstallation().program}' "$@"; }\n`;
+    return this.#execute(['bash', '-c', prelude + script], { env });
+  }
+
+  /** Writes a file that belongs to the person; resolves to its path. */
+  async writeFile(name: string, content: string): Promise<string> {
+    const file = join(this.dir, name);
+    await writeFile(file, content, { mode: 0o600 });
+    await run(['chown', `${UPLOAD_USER}:`, file]);
+    return file;
+  }
+
+  #execute(
+    argv: readonly string[],
+    options: { env?: Record<string, string>; input?: string },
+  ): Promise<Outcome> {
+    return runCommand(argv, { user: UPLOAD_USER, ...options, env: { ...this.#env, ...options.env } });
+  }
+}

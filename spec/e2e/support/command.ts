@@ -1,0 +1,49 @@
+import { execa } from 'execa';
+
+/** How a program ended. */
+export interface Outcome {
+  exitCode: number | undefined;
+  stdout: string;
+  stderr: string;
+}
+
+export interface CommandOptions {
+  /** User to run as; root unless given. */
+  user?: string;
+  /** Added to a minimal environment; nothing is inherited. */
+  env?: Record<string, string>;
+  input?: string;
+}
+
+export const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/** No command of the tests takes longer, in milliseconds. */
+const TIMEOUT_MS = 120_000;
+
+/** Runs a program to its end, whatever that is. */
+export async function runCommand(argv: readonly string[], options: CommandOptions = {}): Promise<Outcome> {
+  const [file = '', ...args] = options.user === undefined ? argv : asUser(options.user, argv);
+  const { exitCode, stdout, stderr } = await execa(file, args, {
+    // The checkout may be closed to the other user.
+    cwd: '/',
+    reject: false,
+    timeout: TIMEOUT_MS,
+    extendEnv: false,
+    env: { PATH, LC_ALL: 'C.UTF-8', ...options.env },
+    ...(options.input === undefined ? { stdin: 'ignore' } : { input: options.input }),
+    stripFinalNewline: false,
+  });
+  return { exitCode, stdout, stderr };
+}
+
+/** Runs a program that has to succeed and resolves to its stdout. Throws with its stderr. */
+export async function run(argv: readonly string[], options: CommandOptions = {}): Promise<string> {
+  const { exitCode, stdout, stderr } = await runCommand(argv, options);
+  if (exitCode === 0) return stdout;
+  throw new Error(`${argv.slice(0, 3).join(' ')} ended with ${exitCode ?? 'a signal'}:\n${stderr}`);
+}
+
+/** The command line that runs a program as another user, with that user's groups; it stays one process. */
+export function asUser(user: string, argv: readonly string[]): string[] {
+  return ['setpriv', `--reuid=${user}`, `--regid=${user}`, '--init-groups', '--', ...argv];
+}

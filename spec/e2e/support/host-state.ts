@@ -1,0 +1,60 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { run } from './command.ts';
+import { getInstallation, INSTANCE_PORTS } from './installation.ts';
+import { isOwnUid, listProcesses } from './processes.ts';
+
+/** What the program has on the host at a moment, in forms that can be compared. */
+export interface HostState {
+  /** Paths below the data directory. */
+  subvolumes: string[];
+  /** Folders of configuration, sockets and work. */
+  folders: string[];
+  /** Uids of images and instances that have processes. */
+  uids: number[];
+  /** Ports of the instances' range that somebody listens on. */
+  ports: number[];
+  /** Scripts that run as root. */
+  scripts: string[];
+}
+
+/** Looks at everything that an image or an instance could leave behind. */
+export async function readHostState(): Promise<HostState> {
+  const { data, run: runPath, scripts } = getInstallation();
+  const processes = await listProcesses();
+  const folders = await Promise.all(
+    [join(data, 'instance_config'), join(runPath, 'instances'), join(runPath, 'images')].map(listFolder),
+  );
+  return {
+    subvolumes: await listSubvolumes(data),
+    folders: folders.flat().sort(),
+    uids: unique(processes.map(({ uid }) => uid).filter(isOwnUid)),
+    ports: unique(await listListeningPorts()),
+    scripts: processes.filter(({ command }) => command.includes(`${scripts}/`)).map(({ command }) => command),
+  };
+}
+
+/** Ports of the instances' range that somebody listens on, IPv4 or IPv6 (proc_pid_net(5): state 0A is LISTEN). */
+export async function listListeningPorts(): Promise<number[]> {
+  const tables = await Promise.all(
+    ['/proc/net/tcp', '/proc/net/tcp6'].map((file) => readFile(file, 'utf8').catch(() => '')),
+  );
+  const sockets = tables.join('\n').matchAll(/^\s*\d+: [0-9A-F]+:([0-9A-F]{4}) [0-9A-F]+:[0-9A-F]{4} 0A /gm);
+  return [...sockets]
+    .map(([, port = '']) => Number.parseInt(port, 16))
+    .filter((port) => port >= INSTANCE_PORTS.min && port < INSTANCE_PORTS.max);
+}
+
+async function listSubvolumes(data: string): Promise<string[]> {
+  const lines = (await run(['btrfs', 'subvolume', 'list', data])).split('\n');
+  return lines.flatMap((line) => / path (.*)$/.exec(line)?.[1] ?? []).sort();
+}
+
+async function listFolder(folder: string): Promise<string[]> {
+  const names = await readdir(folder).catch(() => []);
+  return names.map((name) => join(folder, name));
+}
+
+function unique(numbers: number[]): number[] {
+  return [...new Set(numbers)].sort((a, b) => a - b);
+}

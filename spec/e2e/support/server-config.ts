@@ -1,0 +1,53 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { getApiCertificate } from './certificate.ts';
+import { run } from './command.ts';
+import { INSTANCE_PORTS, type Installation, SECRET, SERVER_USER } from './installation.ts';
+
+/** What tests vary. */
+export interface ConfigChoices {
+  /** `test` admits the developer's token. */
+  environment?: string;
+  ports?: { min: number; max: number };
+  database?: string;
+}
+
+/** Writes a configuration that the server's user alone can read; resolves to its path. */
+export async function writeServerConfig(
+  installation: Installation,
+  name: string,
+  choices: ConfigChoices = {},
+): Promise<string> {
+  const file = join(installation.dir, name);
+  await writeFile(file, formatServerConfig(installation, choices), { mode: 0o600 });
+  await run(['chown', `${SERVER_USER}:`, file]);
+  return file;
+}
+
+function formatServerConfig(installation: Installation, choices: ConfigChoices): string {
+  const { environment = 'test', ports = INSTANCE_PORTS, database = 'draupnir' } = choices;
+  const { certificate, key } = getApiCertificate(installation);
+  return `database_url = "host=${installation.metadata} user=${SERVER_USER} dbname=${database}"
+data_path = "${installation.data}"
+environment = "${environment}"
+shared_secret = "${SECRET}"
+trusted_user_email_domain = "@example.com"
+public_hostname = "localhost"
+clean_interval = "30m"
+min_instance_port = ${ports.min}
+max_instance_port = ${ports.max}
+scripts_path = "${installation.scripts}"
+encryption_key_file = "${join(installation.state, 'encryption.key')}"
+
+[http]
+listen_address = "127.0.0.1:${installation.httpsPort}"
+insecure_listen_address = "127.0.0.1:${installation.httpPort}"
+tls_certificate = "${certificate}"
+tls_private_key = "${key}"
+
+[oauth]
+redirect_url = "https://localhost:${installation.httpsPort}/oauth_callback"
+client_id = "none"
+client_secret = "none"
+`;
+}

@@ -1,0 +1,98 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { open, readFile } from 'node:fs/promises';
+import { get } from 'node:http';
+import { join } from 'node:path';
+import { asUser, PATH } from './command.ts';
+import { type Installation, SERVER_USER } from './installation.ts';
+import { waitUntil } from './wait.ts';
+
+/** A line of the server's log. */
+export interface LogLine {
+  level: string;
+  msg: string;
+  [field: string]: unknown;
+}
+
+let count = 0;
+
+/** The server as a process of its unprivileged user. */
+export class Server {
+  readonly #process: ChildProcess;
+  readonly #ended: Promise<number | NodeJS.Signals>;
+  readonly #logFile: string;
+
+  private constructor(child: ChildProcess, logFile: string) {
+    this.#process = child;
+    this.#logFile = logFile;
+    this.#ended = once(child, 'exit').then(([code, signal]) => (code ?? signal) as number | NodeJS.Signals);
+  }
+
+  /** Starts the built program and waits until it answers. Throws with its log when it ends before. */
+  static async start(installation: Installation, configFile: string): Promise<Server> {
+    const logFile = join(installation.logs, `server-${process.pid}-${count++}.log`);
+    const log = await open(logFile, 'a', 0o600);
+    const [file = '', ...args] = asUser(SERVER_USER, [
+      installation.program,
+      'server',
+      '--config',
+      configFile,
+    ]);
+    const child = spawn(file, args, {
+      cwd: '/',
+      env: { PATH },
+      detached: true,
+      stdio: ['ignore', log.fd, log.fd],
+    });
+    await log.close();
+    const server = new Server(child, logFile);
+    await waitUntil('the server answers', async () => {
+      if (child.exitCode !== null) {
+        throw new Error(`the server ended with ${child.exitCode}:\n${await readFile(logFile, 'utf8')}`);
+      }
+      return isHealthy(installation.httpPort);
+    });
+    return server;
+  }
+
+  get pid(): number {
+    const { pid } = this.#process;
+    if (pid === undefined) throw new Error('the server was not started');
+    return pid;
+  }
+
+  get isRunning(): boolean {
+    return this.#process.exitCode === null && this.#process.signalCode === null;
+  }
+
+  /** Asks it to stop; resolves to the exit code, or the signal that ended it. */
+  stop(): Promise<number | NodeJS.Signals> {
+    this.#process.kill('SIGTERM');
+    return this.#ended;
+  }
+
+  /** Ends it without giving it a chance. */
+  async kill(): Promise<void> {
+    this.#process.kill('SIGKILL');
+    await this.#ended;
+  }
+
+  /** What it has logged so far. Throws when a line is not JSON. */
+  async readLog(): Promise<LogLine[]> {
+    const text = await readFile(this.#logFile, 'utf8');
+    return text
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as LogLine);
+  }
+}
+
+function isHealthy(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const request = get({ host: '127.0.0.1', port, path: '/health_check', agent: false }, (response) => {
+      response.resume();
+      resolve(response.statusCode === 200);
+    });
+    request.on('error', () => resolve(false));
+  });
+}

@@ -1,0 +1,113 @@
+import { spawn } from 'node:child_process';
+import { access, mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { run } from './command.ts';
+import { type Installation, UPLOAD_USER } from './installation.ts';
+import { signal } from './processes.ts';
+import { waitUntil } from './wait.ts';
+
+/** sshd's privilege separation insists on it; Debian's service makes it. */
+const PRIVSEP = '/run/sshd';
+
+/** Files of the ssh server and of its one client. */
+export function describeSsh({ ssh }: Pick<Installation, 'ssh'>) {
+  return {
+    config: join(ssh, 'sshd_config'),
+    pid: join(ssh, 'sshd.pid'),
+    log: join(ssh, 'sshd.log'),
+    hostKey: join(ssh, 'host_key'),
+    clientKey: join(ssh, 'client_key'),
+    knownHosts: join(ssh, 'known_hosts'),
+    /** Exists when we have made PRIVSEP. */
+    madePrivsep: join(ssh, 'made-run-sshd'),
+  };
+}
+
+/** Starts a real sshd on a port of its own that lets in the upload user by key. */
+export async function startSshd(installation: Installation): Promise<void> {
+  const { home, ssh, sshPort } = installation;
+  const files = describeSsh(installation);
+  await mkdir(ssh);
+  for (const key of [files.hostKey, files.clientKey]) {
+    await run(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', key]);
+  }
+  const authorized = join(home, '.ssh/authorized_keys');
+  await run([
+    'install',
+    '-D',
+    '-m',
+    '0600',
+    '-o',
+    UPLOAD_USER,
+    '-g',
+    UPLOAD_USER,
+    `${files.clientKey}.pub`,
+    authorized,
+  ]);
+  const hostKey = await readFile(`${files.hostKey}.pub`, 'utf8');
+  await writeFile(files.knownHosts, `[127.0.0.1]:${sshPort} ${hostKey}`);
+  await writeFile(
+    files.config,
+    `Port ${sshPort}
+ListenAddress 127.0.0.1
+HostKey ${files.hostKey}
+PidFile ${files.pid}
+AuthorizedKeysFile ${authorized}
+AllowUsers ${UPLOAD_USER}
+PasswordAuthentication no
+UsePAM no
+MaxStartups 100
+Subsystem sftp internal-sftp
+`,
+  );
+  await makePrivsep(files.madePrivsep);
+  const log = await open(files.log, 'a', 0o600);
+  spawn('/usr/sbin/sshd', ['-D', '-e', '-f', files.config], {
+    cwd: '/',
+    detached: true,
+    stdio: ['ignore', log.fd, log.fd],
+  }).unref();
+  await log.close();
+  await waitUntil('sshd takes connections', () => canConnect(sshPort)).catch(async (cause: unknown) => {
+    throw new Error(`sshd does not start:\n${await readFile(files.log, 'utf8')}`, { cause });
+  });
+}
+
+/** Ends it, and removes what it made outside the installation. */
+export async function stopSshd(installation: Pick<Installation, 'ssh'>): Promise<void> {
+  const files = describeSsh(installation);
+  const pid = Number(await readFile(files.pid, 'utf8').catch(() => ''));
+  const isOurs = async (): Promise<boolean> =>
+    (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).includes(files.config);
+  if (pid > 0 && (await isOurs())) {
+    signal(pid, 'SIGTERM');
+    await waitUntil('sshd ends', async () => !(await isOurs()));
+  }
+  const made = await access(files.madePrivsep).then(
+    () => true,
+    () => false,
+  );
+  if (made) await rm(PRIVSEP, { recursive: true, force: true });
+}
+
+async function makePrivsep(mark: string): Promise<void> {
+  const exists = await access(PRIVSEP).then(
+    () => true,
+    () => false,
+  );
+  if (exists) return;
+  await writeFile(mark, '');
+  await mkdir(PRIVSEP, { mode: 0o755 });
+}
+
+function canConnect(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: '127.0.0.1', port });
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}

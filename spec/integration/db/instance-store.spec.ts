@@ -1,0 +1,230 @@
+import pg from 'pg';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Instance } from '../../../src/core/instance.ts';
+import { PgAddressStore } from '../../../src/db/address-store.ts';
+import { PgImageStore } from '../../../src/db/image-store.ts';
+import { PgInstanceStore } from '../../../src/db/instance-store.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+
+const ADA = 'ada@example.com';
+const RANGE = { min: 6000, max: 6030 };
+const NONE = new Set<number>();
+const BOX = Buffer.from([0, 1, 255, 92, 120]);
+
+let database: TestDatabase;
+let pool: pg.Pool;
+let store: PgInstanceStore;
+let images: PgImageStore;
+let addresses: PgAddressStore;
+let imageId = 0;
+beforeAll(async () => {
+  database = await createTestDatabase();
+  pool = new pg.Pool({ ...database.config, max: 30 });
+  store = new PgInstanceStore(pool);
+  images = new PgImageStore(pool);
+  addresses = new PgAddressStore(pool);
+});
+afterAll(async () => {
+  await pool.end();
+  await database.drop();
+});
+beforeEach(async () => {
+  await pool.query('TRUNCATE images CASCADE');
+  const image = await images.insert({ backedUpAt: new Date(), anonymisationScript: '' });
+  imageId = image.id;
+  await images.transition(imageId, ['pending'], 'ready');
+});
+
+function insert(userEmail = ADA, range = RANGE, avoid: ReadonlySet<number> = NONE): Promise<Instance> {
+  return store.insert({ imageId, userEmail }, range, avoid);
+}
+
+async function countRows(table: 'instances' | 'whitelisted_addresses'): Promise<number> {
+  const { rows } = await pool.query<{ count: number }>(`SELECT count(*)::int AS count FROM ${table}`);
+  return rows[0]?.count ?? -1;
+}
+
+describe('the record of a new instance', () => {
+  it('is being created, on a port of the range', async () => {
+    const instance = await insert();
+    expect(instance).toMatchObject({ imageId, userEmail: ADA, status: 'creating' });
+    expect(instance.port).toBeGreaterThanOrEqual(RANGE.min);
+    expect(instance.port).toBeLessThan(RANGE.max);
+    expect(await store.find(instance.id)).toEqual(instance);
+  });
+
+  it('gets the one port that is left: the range ends below its maximum', async () => {
+    expect((await insert(ADA, { min: 6000, max: 6001 })).port).toBe(6000);
+    const full = { kind: 'no_free_port', message: 'all ports from 6000 to 6000 are taken' };
+    await expect(insert(ADA, { min: 6000, max: 6001 })).rejects.toMatchObject(full);
+    expect(await countRows('instances')).toBe(1);
+  });
+
+  it('gets no port that is to be avoided', async () => {
+    expect((await insert(ADA, { min: 6000, max: 6003 }, new Set([6000, 6002]))).port).toBe(6001);
+    const all = new Set([6000, 6001, 6002]);
+    await expect(insert(ADA, { min: 6000, max: 6003 }, all)).rejects.toMatchObject({ kind: 'no_free_port' });
+  });
+
+  it('has a port of its own when as many are made at once as there are ports; then there is none', async () => {
+    const made = await Promise.all(Array.from({ length: 30 }, () => insert()));
+    expect(new Set(made.map((instance) => instance.port)).size).toBe(30);
+    await expect(insert()).rejects.toMatchObject({ kind: 'no_free_port' });
+    // A port that is given back is given out again.
+    const [first] = made;
+    await store.delete(first?.id ?? 0);
+    expect((await insert()).port).toBe(first?.port);
+  });
+
+  it('is made for some and refused for the others when there are more than ports', async () => {
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 20 }, () => insert(ADA, { min: 6000, max: 6005 })),
+    );
+    const refused = outcomes.filter((outcome) => outcome.status === 'rejected');
+    expect(refused).toHaveLength(15);
+    for (const { reason } of refused) expect(reason).toMatchObject({ kind: 'no_free_port' });
+    expect(await countRows('instances')).toBe(5);
+  });
+
+  it.each(['pending', 'finalising', 'failed', 'destroying'] as const)(
+    'is refused when the image is %s',
+    async (status) => {
+      await images.transition(imageId, ['ready'], status);
+      await expect(insert()).rejects.toMatchObject({ kind: 'image_not_ready' });
+      expect(await countRows('instances')).toBe(0);
+    },
+  );
+
+  it('is refused when there is no such image', async () => {
+    await images.delete(imageId);
+    await expect(insert()).rejects.toMatchObject({ kind: 'image_not_ready' });
+  });
+
+  it('is refused when a destruction of the image is about to be committed', async () => {
+    const other = await pool.connect();
+    try {
+      await other.query('BEGIN');
+      await other.query(`UPDATE images SET status = 'destroying' WHERE id = $1`, [imageId]);
+      const outcome = insert().catch((error: unknown) => error);
+      await expect.poll(countWaiting).toBe(1);
+      await other.query('COMMIT');
+      expect(await outcome).toMatchObject({ kind: 'image_not_ready' });
+      expect(await countRows('instances')).toBe(0);
+    } finally {
+      other.release();
+    }
+  });
+
+  it('is never missed by a destruction of the image that runs at the same time', async () => {
+    const [marked, ...outcomes] = await Promise.allSettled([
+      images.transition(imageId, ['ready'], 'destroying').then(() => store.listByImage(imageId)),
+      ...Array.from({ length: 10 }, () => insert()),
+    ]);
+    const made = outcomes.filter((outcome) => outcome.status === 'fulfilled');
+    expect(marked.status === 'fulfilled' && marked.value.length).toBe(made.length);
+  });
+});
+
+/** Sessions of this database that wait for a lock. */
+async function countWaiting(): Promise<number> {
+  const { rows } = await pool.query<{ count: number }>(
+    `SELECT count(*)::int AS count FROM pg_stat_activity
+     WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+  );
+  return rows[0]?.count ?? 0;
+}
+
+describe('the record of an instance', () => {
+  it('is opened once, with its credentials, from creating alone', async () => {
+    const { id } = await insert();
+    expect(await store.findCredentials(id)).toBeUndefined();
+    expect(await store.open(id, BOX)).toMatchObject({ id, status: 'ready' });
+    expect(await store.findCredentials(id)).toEqual(BOX);
+    await expect(store.open(id, Buffer.from('other'))).rejects.toMatchObject({ kind: 'image_not_ready' });
+    expect(await store.findCredentials(id)).toEqual(BOX);
+  });
+
+  it('is not opened when it is going away or gone', async () => {
+    const { id } = await insert();
+    expect(await store.markDestroying(id)).toBe(true);
+    await expect(store.open(id, BOX)).rejects.toMatchObject({ kind: 'image_not_ready' });
+    expect((await store.find(id))?.status).toBe('destroying');
+    expect(await store.findCredentials(id)).toBeUndefined();
+    await store.delete(id);
+    await expect(store.open(id, BOX)).rejects.toMatchObject({ kind: 'image_not_ready' });
+    expect(await store.markDestroying(id)).toBe(false);
+    expect(await store.find(id)).toBeUndefined();
+    await store.delete(id);
+  });
+
+  it('is listed for its owner only while it is ready, and always with its image', async () => {
+    const [ready, creating, destroying, other] = [
+      await insert(),
+      await insert(),
+      await insert(),
+      await insert('bob@example.com'),
+    ];
+    for (const { id } of [destroying, ready, other]) await store.open(id, BOX);
+    await store.markDestroying(destroying.id);
+    const ids = (instances: Instance[]): number[] => instances.map(({ id }) => id);
+    expect(ids(await store.listByOwner(ADA))).toEqual([ready.id]);
+    expect(ids(await store.listByOwner('ADA@example.com'))).toEqual([]);
+    const all = [ready.id, creating.id, destroying.id, other.id];
+    expect(ids(await store.listByImage(imageId))).toEqual(all);
+    expect(ids(await store.list())).toEqual(all);
+    expect(await store.listByImage(imageId + 1)).toEqual([]);
+  });
+
+  it('never gets an id again', async () => {
+    const { id } = await insert();
+    await store.delete(id);
+    expect((await insert()).id).toBeGreaterThan(id);
+  });
+});
+
+describe('the addresses of an instance', () => {
+  const select = async (): Promise<{ address: string; seen: boolean }[]> =>
+    (
+      await pool.query<{ address: string; seen: boolean }>(
+        `SELECT host(ip_address) AS address, updated_at > created_at AS seen
+         FROM whitelisted_addresses ORDER BY ip_address`,
+      )
+    ).rows;
+
+  it('are kept once, with the time they were last seen', async () => {
+    const { id } = await insert();
+    await addresses.remember(id, '192.0.2.7');
+    await addresses.remember(id, '2001:db8::1');
+    expect(await select()).toEqual([
+      { address: '192.0.2.7', seen: false },
+      { address: '2001:db8::1', seen: false },
+    ]);
+    await addresses.remember(id, '192.0.2.7');
+    expect(await select()).toEqual([
+      { address: '192.0.2.7', seen: true },
+      { address: '2001:db8::1', seen: false },
+    ]);
+  });
+
+  it('may be the same for several instances, and are remembered by many at once', async () => {
+    const [one, two] = [await insert(), await insert()];
+    await Promise.all(
+      Array.from({ length: 20 }, (_, i) => addresses.remember(i % 2 === 0 ? one.id : two.id, '192.0.2.7')),
+    );
+    expect(await countRows('whitelisted_addresses')).toBe(2);
+  });
+
+  it('go with the instance', async () => {
+    const [one, two] = [await insert(), await insert()];
+    for (const { id } of [one, two]) await addresses.remember(id, '192.0.2.7');
+    await store.delete(one.id);
+    expect(await countRows('whitelisted_addresses')).toBe(1);
+  });
+
+  it('of an instance that is gone are not kept', async () => {
+    const { id } = await insert();
+    await store.delete(id);
+    await addresses.remember(id, '192.0.2.7');
+    expect(await countRows('whitelisted_addresses')).toBe(0);
+  });
+});

@@ -1,0 +1,91 @@
+import { describe, expect, it } from 'vitest';
+import { DomainError } from '../../../src/core/errors.ts';
+import { ScriptImageStorage } from '../../../src/exec/script-image-storage.ts';
+import { StubScripts } from './stub-scripts.ts';
+
+const never = new AbortController().signal;
+
+function createStorage(finalise: string): ScriptImageStorage {
+  return new ScriptImageStorage(new StubScripts({ 'draupnir-finalise-image': finalise }));
+}
+
+describe('the images of the scripts', () => {
+  it('are made and destroyed by their id', async () => {
+    const only = (id: number): string => `[[ $# -eq 1 && $1 == ${id} ]]`;
+    const storage = new ScriptImageStorage(
+      new StubScripts({ 'draupnir-create-image': only(7), 'draupnir-destroy-image': only(8) }),
+    );
+    await storage.createImage(7);
+    await storage.destroyImage(8);
+    await expect(storage.createImage(8)).rejects.toMatchObject({ name: 'ScriptError', exitCode: 1 });
+  });
+
+  it('are refused as occupied when the disk knows the id', async () => {
+    const occupied = 'echo "there is an image 7" >&2; exit 73';
+    const storage = new ScriptImageStorage(new StubScripts({ 'draupnir-create-image': occupied }));
+    const error: unknown = await storage.createImage(7).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ kind: 'id_occupied', cause: { reason: 'there is an image 7' } });
+    expect(error).not.toMatchObject({ message: expect.stringContaining('there is') as string });
+  });
+});
+
+describe('the finalisation by the script', () => {
+  it('sends the length in bytes, a line end, and the anonymisation as it is', async () => {
+    const sql = "UPDATE people SET name = 'ü🐘';\n\n-- no end of line";
+    const expected = `${Buffer.byteLength(sql)}\n${sql}`;
+    const body = `IFS= read -r length; IFS= read -r -d '' -N "$length" sql
+      got=$(printf '%s\\n%s' "$length" "$sql" | base64 -w0)
+      [[ $got == ${Buffer.from(expected).toString('base64')} && $1 == 7 ]]`;
+    // bash counts characters: the stub is told to count bytes, as the real script is.
+    await createStorage(`export LC_ALL=C\n${body}`).finaliseImage(7, sql, never);
+  });
+
+  it('fails with the one reason the script gives, not with what it complains', async () => {
+    const body = `echo "row ada@example.com" >&2; echo step; echo "failure line 3: 42P01"; exit 65`;
+    const error: unknown = await createStorage(body)
+      .finaliseImage(7, '', never)
+      .catch((reason: unknown) => reason);
+    expect(error).toEqual(new DomainError('finalise_failed', 'line 3: 42P01'));
+    expect(error).not.toHaveProperty('cause');
+  });
+
+  it.each([
+    ['exits with 65 without a reason', 'exit 65', 65],
+    ['exits otherwise with a reason', 'echo "failure x"; exit 70', 70],
+  ])('fails as the server when the script %s', async (_, body, exitCode) => {
+    const failure = { name: 'ScriptError', exitCode };
+    await expect(createStorage(body).finaliseImage(7, '', never)).rejects.toMatchObject(failure);
+  });
+
+  it('is ended by the signal, which ends the stdin of the script', async () => {
+    const stop = new AbortController();
+    const finalised = createStorage('cat >/dev/null; exit 143').finaliseImage(7, 'SELECT 1', stop.signal);
+    stop.abort();
+    await expect(finalised).rejects.toMatchObject({
+      kind: 'finalise_interrupted',
+      message: 'the server stopped during the preparation; ask for it again',
+    });
+  });
+
+  it('ends at once when the signal has fired before', async () => {
+    await expect(
+      createStorage('cat >/dev/null; exit 143').finaliseImage(7, '', AbortSignal.abort()),
+    ).rejects.toMatchObject({ kind: 'finalise_interrupted' });
+  });
+
+  it('says that it took too long when the deadline ended it', async () => {
+    await expect(
+      createStorage('cat >/dev/null; exit 143').finaliseImage(7, '', AbortSignal.timeout(1)),
+    ).rejects.toMatchObject({
+      kind: 'finalise_interrupted',
+      message: 'the preparation took longer than finalise_timeout allows',
+    });
+  });
+
+  it('succeeds when the script was done before it heard of the signal', async () => {
+    const stop = new AbortController();
+    const finalised = createStorage('cat >/dev/null; exit 0').finaliseImage(7, '', stop.signal);
+    stop.abort();
+    await expect(finalised).resolves.toBeUndefined();
+  });
+});

@@ -1,0 +1,100 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { ScriptInstanceStorage } from '../../../src/exec/script-instance-storage.ts';
+import { createFakeChain } from '../fakes/world.ts';
+import { StubScripts } from './stub-scripts.ts';
+
+const chain = createFakeChain(12);
+const INSTANCE = { id: 12, imageId: 3, port: 6000 };
+
+/** A creation that keeps a journal in a file; `ready` is what it does after its certificates. */
+function createStorage(ready: string): { storage: ScriptInstanceStorage; journal: () => string[] } {
+  const directory = mkdtempSync(join(tmpdir(), 'draupnir-journal-'));
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+  const file = join(directory, 'journal');
+  const body = `exec 3>>${file}
+    echo "arguments $*" >&3
+    for _ in 1 2 3; do IFS= read -r -d $'\\f' pem; echo "$pem" >&3; done
+    ${ready}`;
+  const storage = new ScriptInstanceStorage(new StubScripts({ 'draupnir-create-instance': body }));
+  return { storage, journal: () => readFileSync(file, 'utf8').trim().split('\n') };
+}
+
+/** As the real script does it: nothing stays unless it is told to open. */
+const TRANSACTION = `echo started 4711; IFS= read -r word
+  if [[ $word == open ]]; then echo "open" >&3; echo opened; else echo "removed" >&3; exit 70; fi`;
+
+describe('the creation of an instance by the script', () => {
+  it('sends the certificates, but never the keys of the CA and of the client', async () => {
+    const { storage, journal } = createStorage(TRANSACTION);
+    const started = await storage.createInstance(INSTANCE, chain);
+    expect(started.pid).toBe(4711);
+    expect(journal()).toEqual([
+      'arguments 12 3 6000',
+      'server key 12',
+      'server certificate 12',
+      'ca certificate 12',
+    ]);
+    await started.open();
+    expect(journal().at(-1)).toBe('open');
+  });
+
+  it('is undone when it is abandoned, and that is done when abandon resolves', async () => {
+    const { storage, journal } = createStorage(TRANSACTION);
+    const started = await storage.createInstance(INSTANCE, chain);
+    await started.abandon();
+    expect(journal().at(-1)).toBe('removed');
+  });
+
+  it('may be abandoned after the opening failed', async () => {
+    const { storage } = createStorage('echo started 1; read -r; echo "no such process" >&2; exit 1');
+    const started = await storage.createInstance(INSTANCE, chain);
+    await expect(started.open()).rejects.toMatchObject({ name: 'ScriptError', reason: 'no such process' });
+    await started.abandon();
+  });
+
+  it('reports an occupied id as such', async () => {
+    const { storage } = createStorage('echo "there is an instance 12" >&2; exit 73');
+    await expect(storage.createInstance(INSTANCE, chain)).rejects.toMatchObject({ kind: 'id_occupied' });
+  });
+
+  it.each([
+    ['nothing', 'exit 1'],
+    ['something else', 'echo started soon; read -r; exit 1'],
+    ['more than the line', 'echo "started 1 2"; read -r; exit 1'],
+  ])('fails when the script says %s', async (_, ready) => {
+    const { storage } = createStorage(ready);
+    const failure = { name: 'ScriptError', script: 'draupnir-create-instance', exitCode: 1 };
+    await expect(storage.createInstance(INSTANCE, chain)).rejects.toMatchObject(failure);
+  });
+
+  it('does not take another word for opened', async () => {
+    const { storage } = createStorage('echo started 1; read -r; echo opened?; exit 0');
+    const started = await storage.createInstance(INSTANCE, chain);
+    await expect(started.open()).rejects.toMatchObject({ name: 'ScriptError' });
+  });
+});
+
+describe('an instance of the scripts', () => {
+  it('is started and destroyed by its id', async () => {
+    const storage = new ScriptInstanceStorage(
+      new StubScripts({
+        'draupnir-start-instance': 'echo "started 99$1"',
+        'draupnir-destroy-instance': '[[ $# -eq 1 && $1 == 5 ]]',
+      }),
+    );
+    expect(await storage.startInstance(5)).toBe(995);
+    await storage.destroyInstance(5);
+    await expect(storage.destroyInstance(6)).rejects.toMatchObject({ name: 'ScriptError' });
+  });
+
+  it.each(['', 'echo stopped', 'echo started x'])(
+    'is not taken for started when the script says it with: %s',
+    async (body) => {
+      const storage = new ScriptInstanceStorage(new StubScripts({ 'draupnir-start-instance': body }));
+      await expect(storage.startInstance(5)).rejects.toMatchObject({ name: 'ScriptError' });
+    },
+  );
+});

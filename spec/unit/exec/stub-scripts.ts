@@ -1,0 +1,27 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import type { Script } from '../../../src/exec/script-command.ts';
+import { ScriptProcess } from '../../../src/exec/script-process.ts';
+import { ScriptRunner } from '../../../src/exec/script-runner.ts';
+
+/** Runs small bash scripts in place of the real ones, without sudo: real processes and real pipes. */
+export class StubScripts extends ScriptRunner {
+  readonly #directory: string;
+
+  /** `bodies` are bash. The scripts are gone when the running test ends. */
+  constructor(bodies: Partial<Record<Script, string>>) {
+    const directory = mkdtempSync(join(tmpdir(), 'draupnir-stubs-'));
+    onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+    super(directory);
+    this.#directory = directory;
+    for (const [script, body] of Object.entries(bodies)) {
+      writeFileSync(join(directory, script), `#!/bin/bash\n${body}\n`, { mode: 0o700 });
+    }
+  }
+
+  override start(script: Script, args: readonly number[]): ScriptProcess {
+    return new ScriptProcess(script, { file: join(this.#directory, script), args: args.map(String) });
+  }
+}

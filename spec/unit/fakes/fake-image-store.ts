@@ -1,0 +1,69 @@
+import type { Image, ImageStatus, ImageStore } from '../../../src/core/image.ts';
+import type { Steps } from './steps.ts';
+
+const CREATED = new Date('2017-05-01T12:00:00Z');
+
+/** Images in memory. Steps: `images.<method>`, for a transition `images.transition <state>`. */
+export class FakeImageStore implements ImageStore {
+  readonly rows = new Map<number, Image & { script: string }>();
+  readonly #steps: Steps;
+  #lastId = 0;
+
+  constructor(steps: Steps) {
+    this.#steps = steps;
+  }
+
+  /** Puts a row there, past all rules; its id. */
+  add(status: ImageStatus, script = 'SELECT 1'): number {
+    const id = ++this.#lastId;
+    const times = { backedUpAt: CREATED, createdAt: CREATED, updatedAt: CREATED };
+    this.rows.set(id, { id, ...times, status, failure: undefined, script });
+    return id;
+  }
+
+  insert(image: { backedUpAt: Date; anonymisationScript: string }): Promise<Image> {
+    return this.#steps.run('images.insert', () => {
+      const id = this.add('pending', image.anonymisationScript);
+      const row = { ...this.#get(id), backedUpAt: image.backedUpAt };
+      this.rows.set(id, row);
+      return row;
+    });
+  }
+
+  find(id: number): Promise<Image | undefined> {
+    return this.#steps.run('images.find', () => this.rows.get(id));
+  }
+
+  list(): Promise<Image[]> {
+    return this.#steps.run('images.list', () => [...this.rows.values()]);
+  }
+
+  getAnonymisationScript(id: number): Promise<string> {
+    return this.#steps.run('images.getAnonymisationScript', () => this.#get(id).script);
+  }
+
+  transition(
+    id: number,
+    from: readonly ImageStatus[],
+    to: ImageStatus,
+    failure?: string,
+  ): Promise<Image | undefined> {
+    return this.#steps.run(`images.transition ${to}`, () => {
+      const row = this.rows.get(id);
+      if (!row || !from.includes(row.status)) return undefined;
+      const changed = { ...row, status: to, failure };
+      this.rows.set(id, changed);
+      return changed;
+    });
+  }
+
+  delete(id: number): Promise<void> {
+    return this.#steps.run('images.delete', () => void this.rows.delete(id));
+  }
+
+  #get(id: number): Image & { script: string } {
+    const row = this.rows.get(id);
+    if (!row) throw new Error(`image ${id} has no record`);
+    return row;
+  }
+}

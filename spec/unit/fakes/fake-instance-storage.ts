@@ -1,0 +1,67 @@
+import type {
+  CertificateChain,
+  ClientCredentials,
+  Instance,
+  InstanceStorage,
+  StartedInstance,
+} from '../../../src/core/instance.ts';
+import type { Steps } from './steps.ts';
+
+/** Process id of every fake postmaster. */
+export const FAKE_PID = 4711;
+
+/** Instances on an imaginary disk. Steps: `disk.<method>`, and `process.open` and `process.abandon` of a started one. */
+export class FakeInstanceStorage implements InstanceStorage {
+  /** What is on disk, and whether the world is let in. */
+  readonly existing = new Map<number, 'closed' | 'open'>();
+  readonly chains: CertificateChain[] = [];
+  readonly started: number[] = [];
+  readonly #steps: Steps;
+  /** Creations whose script still runs; a destruction waits for its end, as the lock of the scripts makes it. */
+  readonly #creating = new Map<number, PromiseWithResolvers<undefined>>();
+
+  constructor(steps: Steps) {
+    this.#steps = steps;
+  }
+
+  async createInstance(instance: Pick<Instance, 'id'>, chain: CertificateChain): Promise<StartedInstance> {
+    const { id } = instance;
+    const made = await this.#steps.run('disk.createInstance', () => {
+      this.existing.set(id, 'closed');
+      this.chains.push(chain);
+      return {
+        pid: FAKE_PID,
+        open: async () => {
+          await this.#steps.run('process.open', () => this.existing.set(id, 'open'));
+          this.#creating.get(id)?.resolve(undefined);
+        },
+        abandon: async () => {
+          this.#creating.get(id)?.resolve(undefined);
+          await this.#steps.run('process.abandon', () => this.existing.delete(id));
+        },
+      };
+    });
+    this.#creating.set(id, Promise.withResolvers<undefined>());
+    return made;
+  }
+
+  startInstance(id: number): Promise<number> {
+    return this.#steps.run(`disk.startInstance ${id}`, () => {
+      this.started.push(id);
+      return FAKE_PID;
+    });
+  }
+
+  readAdoptedCredentials(id: number): Promise<ClientCredentials> {
+    return this.#steps.run('disk.readAdoptedCredentials', () => {
+      if (!this.existing.has(id)) throw new Error(`no instance ${id} on disk`);
+      return { ca: { certificate: 'adopted ca' }, client: { certificate: 'adopted', key: 'adopted key' } };
+    });
+  }
+
+  async destroyInstance(id: number): Promise<void> {
+    await this.#steps.run('disk.destroyInstance', () => undefined);
+    await this.#creating.get(id)?.promise;
+    this.existing.delete(id);
+  }
+}

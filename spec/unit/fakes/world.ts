@@ -1,0 +1,117 @@
+import type { AddressStore } from '../../../src/core/addresses.ts';
+import { Images } from '../../../src/core/images.ts';
+import type { CertificateChain, InstanceProof, PortProbe, Sealer } from '../../../src/core/instance.ts';
+import { Instances } from '../../../src/core/instances.ts';
+import { FakeImageStorage } from './fake-image-storage.ts';
+import { FakeImageStore } from './fake-image-store.ts';
+import { FakeInstanceStorage } from './fake-instance-storage.ts';
+import { FakeInstanceStore } from './fake-instance-store.ts';
+import { RecordingLog } from './recording-log.ts';
+import { Steps } from './steps.ts';
+
+/** Ports the instances of a world may have. */
+export const PORT_RANGE = { min: 6000, max: 6004 };
+
+/** Keeps the addresses of each instance. Step: `addresses.remember`. */
+export class FakeAddressStore implements AddressStore {
+  readonly remembered: { instanceId: number; address: string }[] = [];
+  readonly #steps: Steps;
+
+  constructor(steps: Steps) {
+    this.#steps = steps;
+  }
+
+  remember(instanceId: number, address: string): Promise<void> {
+    return this.#steps.run('addresses.remember', () => void this.remembered.push({ instanceId, address }));
+  }
+}
+
+/** Ports of a host on which strangers listen. Step: `ports.isFree`. */
+export class FakePortProbe implements PortProbe {
+  readonly taken = new Set<number>();
+  readonly #steps: Steps;
+
+  constructor(steps: Steps) {
+    this.#steps = steps;
+  }
+
+  isFree(port: number): Promise<boolean> {
+    return this.#steps.run('ports.isFree', () => !this.taken.has(port));
+  }
+}
+
+/** Believes everything, unless the step `proof.prove` is made to fail. */
+export class FakeProof implements InstanceProof {
+  readonly proven: { id: number; port: number; pid: number }[] = [];
+  readonly #steps: Steps;
+
+  constructor(steps: Steps) {
+    this.#steps = steps;
+  }
+
+  prove(...[{ id, port }, , { pid }]: Parameters<InstanceProof['prove']>): Promise<void> {
+    return this.#steps.run('proof.prove', () => void this.proven.push({ id, port, pid }));
+  }
+}
+
+/** Seals by writing the context in front, in clear. */
+export class FakeSealer implements Sealer {
+  seal(plain: Buffer, context: string): Buffer {
+    return Buffer.concat([Buffer.from(`${context}\n`), plain]);
+  }
+
+  unseal(box: Buffer, context: string): Buffer {
+    if (!box.toString().startsWith(`${context}\n`)) throw new Error('sealed for something else');
+    return box.subarray(Buffer.byteLength(`${context}\n`));
+  }
+}
+
+/** A chain that names its instance; no certificate is in it. */
+export function createFakeChain(instanceId: number): CertificateChain {
+  const pair = (name: string) => ({
+    certificate: `${name} certificate ${instanceId}`,
+    key: `${name} key ${instanceId}`,
+  });
+  return { ca: pair('ca'), server: pair('server'), client: pair('client') };
+}
+
+/** The domain on fakes: everything a test can look at. */
+export type World = ReturnType<typeof createWorld>;
+
+/** Makes the domain with an empty database, an empty disk and free ports. */
+export function createWorld() {
+  const steps = new Steps();
+  const log = new RecordingLog();
+  const parts = {
+    steps,
+    log,
+    imageStore: new FakeImageStore(steps),
+    imageDisk: new FakeImageStorage(steps),
+    store: new FakeInstanceStore(steps),
+    disk: new FakeInstanceStorage(steps),
+    addresses: new FakeAddressStore(steps),
+    ports: new FakePortProbe(steps),
+    proof: new FakeProof(steps),
+    sealer: new FakeSealer(),
+  };
+  const instances = new Instances({
+    store: parts.store,
+    images: parts.imageStore,
+    addresses: parts.addresses,
+    storage: parts.disk,
+    proof: parts.proof,
+    ports: parts.ports,
+    sealer: parts.sealer,
+    issueCertificates: (id) => steps.run('certificates.issue', () => createFakeChain(id)),
+    log,
+    portRange: PORT_RANGE,
+  });
+  const images = new Images({
+    store: parts.imageStore,
+    storage: parts.imageDisk,
+    instances,
+    log,
+    finaliseTimeoutMs: 60_000,
+  });
+  return { ...parts, images, instances };
+}

@@ -1,0 +1,41 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { checkHostConf } from '../../../src/server/host-conf.ts';
+
+let scriptsPath = '';
+beforeEach(() => {
+  scriptsPath = mkdtempSync(join(tmpdir(), 'draupnir-host-conf-'));
+});
+afterEach(() => rmSync(scriptsPath, { recursive: true, force: true }));
+
+const check = (dataPath: string): Promise<void> => checkHostConf({ scriptsPath, dataPath }, 'config.toml');
+const write = (text: string): void => writeFileSync(join(scriptsPath, 'host.conf'), text);
+
+describe('host.conf', () => {
+  it('is fine when it names the same data directory', async () => {
+    write('# paths\nRUN_PATH=/run/draupnir\nDATA_PATH=/data\nUPLOAD_USER=upload\n');
+    await expect(check('/data')).resolves.toBeUndefined();
+  });
+
+  it.each([
+    ['another data directory', 'DATA_PATH=/other\n', '/other'],
+    ['one that only begins the same', 'DATA_PATH=/data2\n', '/data2'],
+    ['none', '#DATA_PATH=/data\nRUN_PATH=/run\n', 'missing'],
+  ])('is refused when it names %s', async (_, text, found) => {
+    write(text);
+    await expect(check('/data')).rejects.toMatchObject({
+      name: 'ConfigError',
+      message: `config.toml: data_path: must be the DATA_PATH of ${scriptsPath}/host.conf, which is ${found} (found /data)`,
+    });
+  });
+
+  it('is refused when it cannot be read, with a hint', async () => {
+    await expect(check('/data')).rejects.toMatchObject({
+      name: 'ConfigError',
+      message: `config.toml: scripts_path: ${scriptsPath}/host.conf cannot be read: install the scripts there, with a host.conf beside them`,
+      cause: { code: 'ENOENT' },
+    });
+  });
+});
