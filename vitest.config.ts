@@ -22,6 +22,8 @@ export default defineConfig({
           hookTimeout: 300_000,
           // One installation (users, mounts, sudoers) is shared: its files run one after another.
           fileParallelism: false,
+          // Preparations of images, each busy with one core for some seconds.
+          maxConcurrency: 3,
         },
       },
     ],

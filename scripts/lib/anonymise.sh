@@ -6,7 +6,7 @@
 # no transaction open: an early \q, an unfinished COPY or a missing COMMIT would otherwise pass for success. DISCARD ALL is
 # refused inside a transaction (SQLSTATE 25001); the nonce, which the script cannot know, is printed last.
 run_anonymisation() {
-  local script=$1 nonce code=0 line
+  local script=$1 nonce code=0 line last
   nonce=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
   {
     cat -- "${script}"
@@ -21,11 +21,17 @@ run_anonymisation() {
   fi
   line=$(grep -m1 -oE '^psql:<stdin>:[0-9]+: error: ' "${run}/errors" || true)
   if [[ ${line} =~ :([0-9]+):\ error ]]; then
+    last=$(wc -l <"${script}")
+    # Beyond the script psql can only complain that it has not ended.
+    if [[ ${BASH_REMATCH[1]} -gt $((last + 1)) ]]; then anonymisation_unfinished; fi
     failure "the anonymisation script failed at line ${BASH_REMATCH[1]}: psql could not carry out this line"
   fi
   [[ ${code} -eq 0 ]] || failure 'the anonymisation script failed: its session was cut'
-  grep -qxE "(psql:<stdin>:[0-9]+: )?draupnir-end ${nonce}" "${run}/errors" \
-    || failure 'the anonymisation script did not run to its end: look for \q, COPY data without \. or \if without \endif'
+  grep -qxE "(psql:<stdin>:[0-9]+: )?draupnir-end ${nonce}" "${run}/errors" || anonymisation_unfinished
+}
+
+anonymisation_unfinished() {
+  failure 'the anonymisation script did not run to its end: look for \q, COPY data without \. or \if without \endif'
 }
 
 # anonymisation_failure SCRIPT LINE SQLSTATE: psql names the line on which the failing statement ends.

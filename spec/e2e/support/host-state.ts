@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from './command.ts';
-import { getInstallation, INSTANCE_PORTS } from './installation.ts';
+import { getInstallation, IMAGE_UID_BASE, INSTANCE_PORTS } from './installation.ts';
 import { isOwnUid, listProcesses } from './processes.ts';
 
 /** What the program has on the host at a moment, in forms that can be compared. */
@@ -31,6 +31,19 @@ export async function readHostState(): Promise<HostState> {
     uids: unique(processes.map(({ uid }) => uid).filter(isOwnUid)),
     ports: unique(await listListeningPorts()),
     scripts: processes.filter(({ command }) => command.includes(`${scripts}/`)).map(({ command }) => command),
+  };
+}
+
+/** What there is of one image, while others may be at work. */
+export async function readImageState(
+  id: number,
+): Promise<Pick<HostState, 'subvolumes' | 'folders' | 'uids' | 'scripts'>> {
+  const { subvolumes, folders, uids, scripts } = await readHostState();
+  return {
+    subvolumes: subvolumes.filter((path) => path.startsWith('image_') && path.endsWith(`/${id}`)),
+    folders: folders.filter((path) => path.endsWith(`/images/${id}`)),
+    uids: uids.filter((uid) => uid === IMAGE_UID_BASE + id),
+    scripts: scripts.filter((command) => command.endsWith(`-image ${id}`)),
   };
 }
 

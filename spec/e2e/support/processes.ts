@@ -30,7 +30,7 @@ export async function listProcessesOf(uid: number): Promise<Process[]> {
 /** A field of `/proc/PID/status` (proc_pid_status(5)), such as `Uid`. */
 export async function getProcessStatus(pid: number, field: string): Promise<string> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  const value = new RegExp(`^${field}:\\s*(.*)$`, 'm').exec(status)?.[1];
+  const value = new RegExp(`^${field}:[ \\t]*(.*?) ?$`, 'm').exec(status)?.[1];
   if (value === undefined) throw new Error(`no ${field} in /proc/${pid}/status`);
   return value;
 }

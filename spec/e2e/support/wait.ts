@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-const POLL_MS = 5;
+/** Looking at all processes of a host takes some milliseconds of a core. */
+const POLL_MS = 20;
 
 /**
  * Waits until `condition` answers something other than false or undefined and resolves to it. Throws when that takes
