@@ -24,7 +24,9 @@ await build({
   format: 'cjs',
   minifySyntax: true,
   legalComments: 'none',
-  define: { 'import.meta.dirname': '__dirname', 'import.meta.url': '__filename' },
+  // Dependencies make paths of import.meta.url when they are loaded: it must be a URL there too.
+  banner: { js: 'const importMetaUrl = require("node:url").pathToFileURL(__filename).href;' },
+  define: { 'import.meta.dirname': '__dirname', 'import.meta.url': 'importMetaUrl' },
   // pg asks for its optional native driver inside a try; it is not installed.
   external: ['pg-native'],
   logLevel: 'warning',

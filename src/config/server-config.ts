@@ -11,10 +11,12 @@ import {
   cidrsKind,
   databaseUrlKind,
   durationKind,
+  durationOrZeroKind,
   emailDomainKind,
   hostnameKind,
   integerKind,
   listenAddressKind,
+  providerUrlKind,
   secretKind,
   sentryDsnKind,
   textKind,
@@ -38,6 +40,12 @@ export interface OauthConfig {
   redirectUrl: string;
   clientId: string;
   clientSecret: Secret;
+  authUrl: string;
+  tokenUrl: string;
+  tokeninfoUrl: string;
+  /** How long a caller is believed without asking the provider again. */
+  identityCacheMs: number;
+  acceptShortStates: boolean;
 }
 
 /** The server's configuration, checked. Sample and meaning of each key: sample/config.toml. */
@@ -50,6 +58,8 @@ export interface ServerConfig {
   trustedUserEmailDomain: string;
   publicHostname: string;
   cleanIntervalMs: number;
+  /** May be 0. */
+  revocationGraceMs: number;
   /** Inclusive. */
   minInstancePort: number;
   /** Exclusive. */
@@ -131,6 +141,7 @@ function readServerConfig(root: ConfigTable, env: ConfigEnvironment): ServerConf
     trustedUserEmailDomain: root.required('trusted_user_email_domain', emailDomainKind),
     publicHostname: root.required('public_hostname', hostnameKind),
     cleanIntervalMs: root.required('clean_interval', durationKind),
+    revocationGraceMs: root.optional('revocation_grace', durationOrZeroKind) ?? 0,
     ...readInstancePorts(root),
     ...readWhitelisting(root),
     ...withoutAbsent({ sentryDsn: root.optional('sentry_dsn', sentryDsnKind) }),
@@ -209,6 +220,13 @@ function readOauth(oauth: ConfigTable): OauthConfig {
     redirectUrl: oauth.required('redirect_url', webUrlKind),
     clientId: oauth.required('client_id', textKind),
     clientSecret: oauth.required('client_secret', secretKind),
+    // https://accounts.google.com/.well-known/openid-configuration; tokeninfo: Google, "Verify the Google ID token".
+    authUrl: oauth.optional('auth_url', providerUrlKind) ?? 'https://accounts.google.com/o/oauth2/v2/auth',
+    tokenUrl: oauth.optional('token_url', providerUrlKind) ?? 'https://oauth2.googleapis.com/token',
+    tokeninfoUrl:
+      oauth.optional('tokeninfo_url', providerUrlKind) ?? 'https://oauth2.googleapis.com/tokeninfo',
+    identityCacheMs: oauth.optional('identity_cache', durationKind) ?? 300_000,
+    acceptShortStates: oauth.optional('accept_short_states', booleanKind) ?? false,
   };
 }
 

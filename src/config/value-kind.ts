@@ -64,11 +64,11 @@ export function wordKind<const T extends string>(...words: readonly T[]): ValueK
   return createTextKind(`must be one of ${list}`, (text) => words.find((word) => word === text));
 }
 
-/** A positive Go duration, in milliseconds; one that no timer can wait for is cut to what it can, with a warning. */
-export const durationKind: ValueKind<number> = (() => {
-  const kind = createTextKind('must be a positive duration, such as "30m", "6h" or "1h30m"', (text) => {
+/** A Go duration in milliseconds; one that no timer can wait for is cut to what it can, with a warning. */
+function createDurationKind(expected: string, isAllowed: (ms: number) => boolean): ValueKind<number> {
+  const kind = createTextKind(expected, (text) => {
     const ms = parseGoDuration(text);
-    return ms !== undefined && ms > 0 ? ms : undefined;
+    return ms !== undefined && isAllowed(ms) ? ms : undefined;
   });
   const read = (value: unknown): Reading<number> => {
     const reading = kind.read(value);
@@ -77,7 +77,18 @@ export const durationKind: ValueKind<number> = (() => {
     return { value: MAX_TIMER_MS, warning };
   };
   return { ...kind, read };
-})();
+}
+
+export const durationKind = createDurationKind(
+  'must be a positive duration, such as "30m", "6h" or "1h30m"',
+  (ms) => ms > 0,
+);
+
+/** "0s" is right as well. */
+export const durationOrZeroKind = createDurationKind(
+  'must be a duration, such as "0s", "30m" or "72h"',
+  (ms) => ms >= 0,
+);
 
 /** An absolute path, returned without a final slash. */
 export function absolutePathKind(example: string): ValueKind<string> {
@@ -106,6 +117,17 @@ export const emailDomainKind = createTextKind('must be "@" and a domain, such as
 export const webUrlKind = createTextKind(
   'must be a URL, such as "https://draupnir.example.com/oauth_callback"',
   (text) => (/^https?:$/.test(URL.parse(text)?.protocol ?? '') ? text : undefined),
+);
+
+/** Where the server sends its secret: encrypted, or on this machine. */
+export const providerUrlKind = createTextKind(
+  'must be an https URL, such as "https://oauth2.googleapis.com/token"; http is for addresses of this machine',
+  (text) => {
+    const url = URL.parse(text);
+    const local = url !== null && /^(localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname);
+    const usable = url?.protocol === 'https:' || (url?.protocol === 'http:' && local);
+    return usable && url.search === '' && url.hash === '' && url.username === '' ? text : undefined;
+  },
 );
 
 /** A Sentry DSN, `https://KEY@HOST/PROJECT`. Its key is a credential. */

@@ -4,6 +4,8 @@ export interface Caller {
   readonly role: 'upload' | 'developer';
   /** Owner of the instances the caller creates: an e-mail address, or `upload`. */
   readonly email: string;
+  /** The session the caller came with, if any: what the caller creates goes when all grants of the owner are gone. */
+  readonly sessionId?: number;
 }
 
 /** Name under which the upload user owns things (contract: HTTP API, "Authentication"). */
@@ -11,6 +13,9 @@ export const UPLOAD_USER = 'upload';
 
 /** Recognises a bearer token. */
 export interface Authenticator {
-  /** The caller behind the token, or undefined when nobody trusted is. */
+  /**
+   * The caller behind the token, or undefined when nobody trusted is. Throws `identity_provider_unavailable` when that
+   * cannot be told now.
+   */
   identify(token: string): Promise<Caller | undefined>;
 }

@@ -16,7 +16,10 @@ export type ErrorKind =
   | 'image_busy'
   | 'no_free_port'
   | 'id_occupied'
-  | 'shutting_down';
+  | 'shutting_down'
+  | 'identity_provider_unavailable'
+  | 'oauth_error'
+  | 'too_many_logins';
 
 /** An expected failure with a reason that may be shown to the caller: lower case, no row data, no secrets. */
 export class DomainError extends Error {

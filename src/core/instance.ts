@@ -52,7 +52,7 @@ export interface InstanceStore {
    * `image_not_ready` when the image has stopped being ready.
    */
   insert(
-    instance: { imageId: number; userEmail: string },
+    instance: { imageId: number; userEmail: string; sessionId?: number },
     range: PortRange,
     avoid: ReadonlySet<number>,
   ): Promise<Instance>;

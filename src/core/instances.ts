@@ -95,6 +95,27 @@ export class Instances {
   }
 
   /**
+   * Destroys all instances of an owner but those still being created; resolves to their ids. When one fails the others go
+   * nevertheless, then it throws.
+   */
+  async destroyAllOwnedBy(userEmail: string): Promise<number[]> {
+    const instances = await this.#parts.store.list();
+    const ids = instances
+      .filter((instance) => instance.userEmail === userEmail && instance.status !== 'creating')
+      .map((instance) => instance.id);
+    const outcomes = await Promise.allSettled(ids.map((id) => this.#destroy(id)));
+    const errors = outcomes
+      .filter((outcome) => outcome.status === 'rejected')
+      .map(({ reason }) => reason as unknown);
+    if (errors.length > 0) {
+      throw new Error(`${errors.length} of ${ids.length} instances could not be destroyed`, {
+        cause: errors[0],
+      });
+    }
+    return ids;
+  }
+
+  /**
    * Finishes what an earlier run of the server left half done: nobody was told of instances still being created, so they
    * go; those that should run are started again, after a reboot for example.
    */
@@ -163,7 +184,11 @@ export class Instances {
     const { store, ports, portRange } = this.#parts;
     const taken = new Set<number>();
     for (;;) {
-      const record = await store.insert({ imageId, userEmail: caller.email }, portRange, taken);
+      const owner = {
+        userEmail: caller.email,
+        ...(caller.sessionId !== undefined && { sessionId: caller.sessionId }),
+      };
+      const record = await store.insert({ imageId, ...owner }, portRange, taken);
       const free = await ports.isFree(record.port).catch(async (error: unknown) => {
         await store.delete(record.id);
         throw error;

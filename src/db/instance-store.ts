@@ -24,7 +24,7 @@ export class PgInstanceStore implements InstanceStore {
   }
 
   async insert(
-    instance: { imageId: number; userEmail: string },
+    instance: { imageId: number; userEmail: string; sessionId?: number },
     range: PortRange,
     avoid: ReadonlySet<number>,
   ): Promise<Instance> {
@@ -38,7 +38,7 @@ export class PgInstanceStore implements InstanceStore {
   }
 
   async #tryInsert(
-    instance: { imageId: number; userEmail: string },
+    instance: { imageId: number; userEmail: string; sessionId?: number },
     range: PortRange,
     avoid: ReadonlySet<number>,
   ): Promise<Instance | 'port taken'> {
@@ -51,10 +51,11 @@ export class PgInstanceStore implements InstanceStore {
            WHERE port <> ALL ($5::int[]) AND NOT EXISTS (SELECT FROM instances i WHERE i.port = port.port)
            ORDER BY random() LIMIT 1),
          made AS (
-           INSERT INTO instances (image_id, user_email, port, status, created_at, updated_at)
-           SELECT image.id, $2, free.port, 'creating', now(), now() FROM image, free RETURNING ${COLUMNS})
+           INSERT INTO instances (image_id, user_email, port, status, created_at, updated_at, session_id)
+           SELECT image.id, $2, free.port, 'creating', now(), now(), (SELECT id FROM sessions WHERE id = $6)
+           FROM image, free RETURNING ${COLUMNS})
          SELECT made.*, EXISTS (SELECT FROM image) AS image FROM (SELECT) one LEFT JOIN made ON true`,
-        [instance.imageId, instance.userEmail, range.min, range.max, [...avoid]],
+        [instance.imageId, instance.userEmail, range.min, range.max, [...avoid], instance.sessionId ?? null],
       );
       const row = rows[0];
       if (row && row.id !== null) return toInstance([row]);

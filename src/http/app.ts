@@ -7,6 +7,7 @@ import { DomainError } from '../core/errors.ts';
 import type { Images } from '../core/images.ts';
 import type { Instances } from '../core/instances.ts';
 import type { Log } from '../core/log.ts';
+import type { Logins } from '../core/login.ts';
 import { getClientAddress } from './identity.ts';
 import { decorateAnswer, sendError } from './answer.ts';
 import type { VersionCheck } from './api-version.ts';
@@ -14,9 +15,12 @@ import type { ClientAddressFinder } from './client-address.ts';
 import { readAnyBodyAsJson } from './body.ts';
 import { buildError, toHttpError } from './error-body.ts';
 import type { HttpError } from './error-body.ts';
+import { registerAccessTokens } from './routes/access-tokens.ts';
+import { registerAuthenticate } from './routes/authenticate.ts';
 import { registerHealthCheck } from './routes/health-check.ts';
 import { registerImages } from './routes/images.ts';
 import { registerInstances } from './routes/instances.ts';
+import { registerOauthCallback } from './routes/oauth-callback.ts';
 import { answerUnreadable } from './unreadable-request.ts';
 
 /** Largest request body, in bytes: an anonymisation script may be long. */
@@ -30,6 +34,7 @@ export interface AppParts {
   images: Images;
   instances: Instances;
   authenticator: Authenticator;
+  logins: Logins;
   log: Log;
   versionCheck: VersionCheck;
   /** Tells who is behind a proxy. */
@@ -77,6 +82,9 @@ export function buildApp(parts: AppParts, tls?: ServerOptions): FastifyInstance 
   app.setNotFoundHandler((_request, reply) => sendError(reply, buildError('not_found')));
 
   registerHealthCheck(app);
+  registerAuthenticate(app, parts);
+  registerOauthCallback(app, parts);
+  registerAccessTokens(app, parts);
   registerImages(app, parts);
   registerInstances(app, parts);
   return app;

@@ -75,6 +75,18 @@ const SHAPES: Record<ErrorKind | 'internal' | 'method_not_allowed' | 'body_too_l
   image_busy: { id: 'image_busy', status: 409, title: 'Image Busy' },
   id_occupied: { id: 'id_occupied', status: 503, title: 'Id Occupied' },
   no_free_port: { id: 'no_free_port', status: 503, title: 'No Free Port' },
+  oauth_error: {
+    id: 'bad_request',
+    status: 400,
+    title: 'OAuth Error',
+    detail: 'There was some oauth error',
+  },
+  identity_provider_unavailable: {
+    id: 'identity_provider_unavailable',
+    status: 503,
+    title: 'Identity Provider Unavailable',
+  },
+  too_many_logins: { id: 'too_many_logins', status: 503, title: 'Too Many Logins' },
   shutting_down: { id: 'shutting_down', status: 503, title: 'Shutting Down' },
   method_not_allowed: { id: 'method_not_allowed', status: 405, title: 'Method Not Allowed' },
   body_too_large: { id: 'body_too_large', status: 413, title: 'Body Too Large' },

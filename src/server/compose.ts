@@ -1,11 +1,7 @@
 import type pg from 'pg';
-import { FirstMatch } from '../auth/first-match.ts';
 import { readOrCreateKeyFile } from '../auth/key-file.ts';
 import { SealedBox } from '../auth/sealed-box.ts';
-import { SharedSecretAuthenticator } from '../auth/shared-secret-authenticator.ts';
-import { StubAuthenticator } from '../auth/stub-authenticator.ts';
 import type { ServerConfig } from '../config/server-config.ts';
-import type { Authenticator } from '../core/caller.ts';
 import { Images } from '../core/images.ts';
 import { Instances } from '../core/instances.ts';
 import type { Log } from '../core/log.ts';
@@ -19,10 +15,20 @@ import { ScriptInstanceStorage } from '../exec/script-instance-storage.ts';
 import { ScriptRunner } from '../exec/script-runner.ts';
 import { createClientAddressFinder } from '../http/client-address.ts';
 import type { AppParts } from '../http/app.ts';
+import { Loop } from '../jobs/loop.ts';
 import { createCertificateChain } from '../tls/certificate-chain.ts';
+import { composeIdentity } from './identity.ts';
+
+/** The server's parts: what answers requests, and what runs beside that. */
+export interface Composition {
+  app: AppParts;
+  /** Not started yet. */
+  loops: Loop[];
+}
 
 /** Makes the parts of the server of their configuration and fits them together. Starts nothing. */
-export async function compose(config: ServerConfig, pool: pg.Pool, log: Log): Promise<AppParts> {
+export async function compose(config: ServerConfig, pool: pg.Pool, log: Log): Promise<Composition> {
+  const sealer = new SealedBox(await readOrCreateKeyFile(config.encryptionKeyFile));
   const scripts = new ScriptRunner(config.scriptsPath);
   const imageStore = new PgImageStore(pool);
   const instances = new Instances({
@@ -35,7 +41,7 @@ export async function compose(config: ServerConfig, pool: pg.Pool, log: Log): Pr
       startTimeoutMs: config.instanceStartTimeoutMs,
     }),
     ports: new HostPortProbe(),
-    sealer: new SealedBox(await readOrCreateKeyFile(config.encryptionKeyFile)),
+    sealer,
     issueCertificates: (instanceId) =>
       createCertificateChain({ instanceId, hostname: config.publicHostname, now: new Date() }),
     log,
@@ -48,20 +54,26 @@ export async function compose(config: ServerConfig, pool: pg.Pool, log: Log): Pr
     log,
     finaliseTimeoutMs: config.finaliseTimeoutMs,
   });
+  const { authenticator, logins, cleaner } = composeIdentity(config, { pool, sealer, instances, log });
+  const cleaning =
+    cleaner &&
+    new Loop({
+      name: 'clean',
+      intervalMs: config.cleanIntervalMs,
+      round: (signal) => cleaner.run(signal),
+      log,
+    });
   return {
-    images,
-    instances,
-    authenticator: createAuthenticator(config),
-    log,
-    versionCheck: config.apiVersionCheck,
-    findClientAddress: createClientAddressFinder(config),
-    publicHostname: config.publicHostname,
+    app: {
+      images,
+      instances,
+      authenticator,
+      logins,
+      log,
+      versionCheck: config.apiVersionCheck,
+      findClientAddress: createClientAddressFinder(config),
+      publicHostname: config.publicHostname,
+    },
+    loops: cleaning ? [cleaning] : [],
   };
-}
-
-function createAuthenticator(config: ServerConfig): Authenticator {
-  const secret = new SharedSecretAuthenticator(config.sharedSecret);
-  return config.environment === 'test'
-    ? new FirstMatch([secret, new StubAuthenticator(config.trustedUserEmailDomain)])
-    : secret;
 }

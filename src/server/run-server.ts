@@ -6,9 +6,8 @@ import { loadServerConfig } from '../config/load-server-config.ts';
 import { formatWarning } from '../config/problem.ts';
 import type { ServerConfig } from '../config/server-config.ts';
 import { listPendingMigrations, migrate } from '../db/migrate.ts';
-import type { AppParts } from '../http/app.ts';
 import { VERSION } from '../version.ts';
-import { compose } from './compose.ts';
+import { compose, type Composition } from './compose.ts';
 import { createDatabaseConfig, createPool, listMigrations } from './database.ts';
 import { checkHostConf } from './host-conf.ts';
 import { openListeners } from './listeners.ts';
@@ -29,11 +28,12 @@ export async function runServer(options: { configFile: string }): Promise<number
     log.info({ version: VERSION, pid: process.pid }, 'starting');
 
     const pool = await openDatabase(config, log);
-    const parts = await compose(config, pool, log);
-    await parts.instances.recover();
-    await parts.images.recover();
-    const apps = await openListeners(config.http, parts);
-    closeOnSignal(config, { apps, parts, pool, log });
+    const composition = await compose(config, pool, log);
+    await composition.app.instances.recover();
+    await composition.app.images.recover();
+    const listeners = await openListeners(config.http, composition.app);
+    for (const loop of composition.loops) loop.start();
+    closeOnSignal(config, { composition, listeners, pool, log });
     return await new Promise<number>(() => undefined);
   } catch (error) {
     return reportStartFailure(error);
@@ -56,18 +56,23 @@ async function openDatabase(config: ServerConfig, log: Logger): Promise<pg.Pool>
 }
 
 /**
- * Takes no new requests, ends preparations (their uploads stay), waits for creations and destructions under way and for
- * the answers to be sent, then exits. What takes longer than `shutdown_timeout` is finished at the next start.
+ * Takes no new requests, ends preparations (their uploads stay), sends away who waits for a sign-in, waits for creations
+ * and destructions under way and for the answers to be sent, then exits. What takes longer than `shutdown_timeout` is
+ * finished at the next start.
  */
 function closeOnSignal(
   config: ServerConfig,
-  { apps, parts, pool, log }: { apps: FastifyInstance[]; parts: AppParts; pool: pg.Pool; log: Logger },
+  parts: { composition: Composition; listeners: FastifyInstance[]; pool: pg.Pool; log: Logger },
 ): void {
+  const { composition, listeners, pool, log } = parts;
+  const { images, instances, logins } = composition.app;
   closeWithGrace({ delay: config.shutdownTimeoutMs, logger: false }, async ({ signal, err }) => {
     if (err) log.fatal({ err }, 'unexpected failure');
     else log.info({ signal }, 'stopping');
-    const closed = apps.map((app) => app.close());
-    await Promise.all([parts.images.close(), parts.instances.close(), ...closed]);
+    const closed = listeners.map((listener) => listener.close());
+    const stopped = composition.loops.map((loop) => loop.stop());
+    logins.close();
+    await Promise.all([images.close(), instances.close(), ...stopped, ...closed]);
     await pool.end();
     log.info({}, 'stopped');
   });

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { VERSION } from '../../../src/version.ts';
@@ -305,6 +305,38 @@ describe('draupnir authenticate', () => {
     expect(readFileSync(user.settingsFile, 'utf8')).toMatch(
       /AccessToken = "ya29"\nTokenType = "Bearer"\nRefreshToken = "1\/new"\nExpiry = 2019-06-27T13:33:49.000Z/,
     );
+  });
+
+  it('opens the browser at the link', async () => {
+    const user = new TestUser();
+    const seen = join(user.home, 'seen');
+    const browser = join(user.home, 'browser');
+    writeFileSync(browser, `#!/bin/sh\nprintf '%s' "$1" >'${seen}.part' && mv '${seen}.part' '${seen}'\n`);
+    chmodSync(browser, 0o755);
+    const stub = await startStubServer({
+      'POST /access_tokens': (response) => {
+        void vi
+          .waitFor(() => readFileSync(seen), { timeout: 10_000 })
+          .finally(() =>
+            response.writeHead(201, { 'Content-Type': 'application/json' }).end(JSON.stringify(token)),
+          );
+      },
+    });
+    await user.run(['config', 'set', 'domain', stub.domain]);
+    const { code, stderr } = await user.run(['--insecure', 'authenticate'], { env: { BROWSER: browser } });
+    expect(code).toBe(0);
+    const link = readFileSync(seen, 'utf8');
+    expect(link).toMatch(new RegExp(`^http://${stub.domain}/authenticate\\?state=[0-9a-f]{32}$`));
+    expect(stderr).toContain(`your browser should open; if it does not, visit this link: ${link}\n`);
+  });
+
+  it('says at once that the server cannot be reached', async () => {
+    const user = new TestUser();
+    await user.run(['config', 'set', 'domain', 'localhost:1']);
+    const { code, stderr } = await user.run(['--insecure', 'authenticate'], { env: { BROWSER: 'true' } });
+    expect(code).toBe(1);
+    expect(stderr).toContain('localhost:1');
+    expect(stderr).not.toContain('unhandled');
   });
 
   it('does nothing for someone signed in, unless forced', async () => {

@@ -51,6 +51,7 @@ describe('parseServerConfig', () => {
       trustedUserEmailDomain: '@example.com',
       publicHostname: 'db.example.com',
       cleanIntervalMs: 1_800_000,
+      revocationGraceMs: 0,
       minInstancePort: 6432,
       maxInstancePort: 7432,
       enableIpWhitelisting: false,
@@ -77,6 +78,11 @@ describe('parseServerConfig', () => {
     expect(oauth).toMatchObject({
       redirectUrl: 'https://db.example.com/oauth_callback',
       clientId: 'the-client',
+      authUrl: 'https://accounts.google.com/o/oauth2/v2/auth',
+      tokenUrl: 'https://oauth2.googleapis.com/token',
+      tokeninfoUrl: 'https://oauth2.googleapis.com/tokeninfo',
+      identityCacheMs: 300_000,
+      acceptShortStates: false,
     });
   });
 
@@ -95,6 +101,12 @@ describe('parseServerConfig', () => {
       instance_start_timeout: '"2s"',
       shutdown_timeout: '"1500ms"',
       log_level: '"debug"',
+      revocation_grace: '"72h"',
+      'oauth.auth_url': '"https://id.example.com/auth"',
+      'oauth.token_url': '"http://127.0.0.1:8090/token"',
+      'oauth.tokeninfo_url': '"http://[::1]:8090/tokeninfo"',
+      'oauth.identity_cache': '"1m"',
+      'oauth.accept_short_states': 'true',
       'http.listen_address': '"[::1]:8443"',
       'http.tls_certificate': '"server.crt"',
       'http.tls_private_key': '"server.key"',
@@ -111,6 +123,14 @@ describe('parseServerConfig', () => {
       instanceStartTimeoutMs: 2000,
       shutdownTimeoutMs: 1500,
       logLevel: 'debug',
+      revocationGraceMs: 259_200_000,
+      oauth: {
+        authUrl: 'https://id.example.com/auth',
+        tokenUrl: 'http://127.0.0.1:8090/token',
+        tokeninfoUrl: 'http://[::1]:8090/tokeninfo',
+        identityCacheMs: 60_000,
+        acceptShortStates: true,
+      },
       http: {
         listenAddress: { host: '::1', port: 8443 },
         tlsCertificate: 'server.crt',
@@ -226,6 +246,17 @@ describe('parseServerConfig', () => {
       '"/oauth_callback"',
       'must be a URL, such as "https://draupnir.example.com/oauth_callback" (found "/oauth_callback")',
     ],
+    [
+      'oauth.token_url',
+      '"http://oauth2.example.com/token"',
+      'must be an https URL, such as "https://oauth2.googleapis.com/token"; http is for addresses of this machine (found "http://oauth2.example.com/token")',
+    ],
+    ['revocation_grace', '"-1s"', 'must be a duration, such as "0s", "30m" or "72h" (found "-1s")'],
+    [
+      'oauth.identity_cache',
+      '"0s"',
+      'must be a positive duration, such as "30m", "6h" or "1h30m" (found "0s")',
+    ],
     ['api_version_check', '"none"', 'must be one of "exact", "compatible" (found "none")'],
     [
       'log_level',
@@ -243,6 +274,7 @@ describe('parseServerConfig', () => {
     ['min_instance_port', '1024', { minInstancePort: 1024 }],
     ['clean_interval', '"1ms"', { cleanIntervalMs: 1 }],
     ['trusted_user_email_domain', '"@a"', { trustedUserEmailDomain: '@a' }],
+    ['revocation_grace', '"0s"', { revocationGraceMs: 0 }],
     ['public_hostname', '"::1"', { publicHostname: '::1' }],
     ['public_hostname', '"192.0.2.1"', { publicHostname: '192.0.2.1' }],
     ['data_path', '"/srv//draupnir/"', { dataPath: '/srv/draupnir' }],
@@ -254,6 +286,11 @@ describe('parseServerConfig', () => {
     ['public_hostname', '"fe80::1%eth0"'],
     ['data_path', '"/a\\u0000b"'],
     ['trusted_user_email_domain', '"@-"'],
+    ['oauth.auth_url', '"https://id.example.com/auth?x=1"'],
+    ['oauth.auth_url', '"https://id.example.com/auth#x"'],
+    ['oauth.auth_url', '"https://user@id.example.com/auth"'],
+    ['oauth.tokeninfo_url', '"http://127.0.0.1.example.com/"'],
+    ['oauth.tokeninfo_url', '"file:///tokeninfo"'],
   ])('refuses %s = %s as well', (key, value) => {
     expect(parse(write({ [key]: value })).problems.map(({ path }) => path)).toEqual([key]);
   });

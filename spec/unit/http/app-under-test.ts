@@ -1,5 +1,6 @@
 import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify';
 import { expect, onTestFinished } from 'vitest';
+import { NoLogins } from '../../../src/auth/no-logins.ts';
 import { createClientAddressFinder } from '../../../src/http/client-address.ts';
 import { buildApp } from '../../../src/http/app.ts';
 import type { VersionCheck } from '../../../src/http/api-version.ts';
@@ -22,6 +23,7 @@ export function createApp(versionCheck: VersionCheck = 'exact'): AppUnderTest {
   const app = buildApp({
     images: world.images,
     instances: world.instances,
+    logins: new NoLogins(),
     authenticator,
     log: world.log,
     versionCheck,

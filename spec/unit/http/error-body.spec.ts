@@ -44,6 +44,14 @@ const EXPECTED: Record<ErrorKind, object> = {
   id_occupied: errorObject('id_occupied', 503, 'Id Occupied', REASON),
   no_free_port: errorObject('no_free_port', 503, 'No Free Port', REASON),
   unknown_field: errorObject('bad_request', 400, 'Unknown Field', REASON),
+  identity_provider_unavailable: errorObject(
+    'identity_provider_unavailable',
+    503,
+    'Identity Provider Unavailable',
+    REASON,
+  ),
+  oauth_error: errorObject('bad_request', 400, 'OAuth Error', 'There was some oauth error'),
+  too_many_logins: errorObject('too_many_logins', 503, 'Too Many Logins', REASON),
   shutting_down: errorObject('shutting_down', 503, 'Shutting Down', REASON),
 };
 

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { NoLogins } from '../../../src/auth/no-logins.ts';
 import { createClientAddressFinder } from '../../../src/http/client-address.ts';
 import { openListeners } from '../../../src/server/listeners.ts';
 import { createApiCertificate } from '../../../src/tls/api-certificate.ts';
@@ -36,6 +37,7 @@ function createParts() {
     images,
     instances,
     log,
+    logins: new NoLogins(),
     authenticator: new FakeAuthenticator(),
     versionCheck: 'exact' as const,
     findClientAddress: createClientAddressFinder({ useXForwardedFor: false, trustedProxyCidrs: [] }),

@@ -20,10 +20,11 @@ async function authenticate({ force }: { force?: boolean }, command: Command): P
 
   const { randomBytes } = await import('node:crypto');
   const state = randomBytes(16).toString('hex');
-  // Wait first, show the link then: the server hands the token only to someone who is waiting for it.
-  const waiting = client.createAccessToken(state);
-  printNotice(`visit this link in your browser: ${client.getSignInUrl(state)}`);
-  const token = await waiting;
+  // Together: the server refuses to wait, or cannot be reached, while the browser is still starting.
+  const [token] = await Promise.all([
+    client.createAccessToken(state),
+    openBrowser(client.getSignInUrl(state)),
+  ]);
 
   if (token.refresh_token === '') {
     const { CliError } = await import('../failure.ts');
@@ -43,4 +44,17 @@ async function authenticate({ force }: { force?: boolean }, command: Command): P
     };
   });
   printNotice('successfully authenticated');
+}
+
+/** Opens the browser. The link is shown in any case: whether a window appeared, and on whose screen, nobody tells us. */
+async function openBrowser(url: string): Promise<void> {
+  try {
+    const { default: open } = await import('open');
+    const browser = await open(url);
+    // Not being able to start is told before; what comes after, the link makes up for.
+    browser.on('error', () => undefined);
+    printNotice(`your browser should open; if it does not, visit this link: ${url}`);
+  } catch {
+    printNotice(`visit this link in your browser: ${url}`);
+  }
 }

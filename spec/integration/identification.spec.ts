@@ -1,0 +1,227 @@
+import { randomBytes } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { type ApiServer, type ApiServerOptions, SHARED_SECRET, useApiServer } from './support/api-server.ts';
+
+const createState = (): string => randomBytes(16).toString('hex');
+const CACHE_MS = 5 * 60_000;
+
+const api = useApiServer();
+let server: ApiServer;
+async function start(options: ApiServerOptions = {}): Promise<void> {
+  server = await api.start(options);
+}
+
+/** Status of a request with that token. */
+async function look(token: string): Promise<number> {
+  return (await server.request('GET', '/instances', { token })).status;
+}
+const countRefreshes = (): number =>
+  server.google.requests.filter((line) => line === '/token refresh_token').length;
+
+describe('a client with a refresh token of Google', () => {
+  it('goes on working, and its token is stored nowhere in clear', async () => {
+    await start();
+    const token = server.google.grant();
+    expect(await look(token)).toBe(200);
+    const sessions = await server.query<{ user_email: string }>('SELECT * FROM sessions');
+    expect(sessions.map((row) => row.user_email)).toEqual(['ada@example.com']);
+    expect(
+      JSON.stringify(await server.query(`SELECT encode(google_refresh_token, 'escape') FROM sessions`)),
+    ).not.toContain(token);
+    server.now += CACHE_MS;
+    expect(await look(token)).toBe(200);
+    expect(await server.query('SELECT FROM sessions')).toHaveLength(1);
+  });
+
+  it.each([
+    ['of another domain', { email: 'x@evilexample.com', verified: true }, 401],
+    ['of a domain below', { email: 'x@sub.example.com', verified: true }, 401],
+    ['with two signs', { email: 'x@evil.com@example.com', verified: true }, 401],
+    ['that nobody verified', { email: 'ada@example.com', verified: false }, 401],
+    ['in other case', { email: 'Ada@EXAMPLE.com', verified: true }, 200],
+  ])('is known by an account %s: %j → %i', async (_, account, status) => {
+    await start();
+    expect(await look(server.google.grant(account))).toBe(status);
+  });
+
+  it('is nobody when the token was made for another client', async () => {
+    await start();
+    server.google.audience = 'another-client';
+    expect(await look(server.google.grant())).toBe(401);
+  });
+});
+
+describe('the identity of a token', () => {
+  it('is asked for once in the cache period, however many requests come at once', async () => {
+    await start();
+    const token = await server.signIn(createState());
+    expect(await Promise.all(Array.from({ length: 10 }, () => look(token)))).toEqual(Array(10).fill(200));
+    expect(countRefreshes()).toBe(1);
+    server.now += CACHE_MS - 1;
+    await look(token);
+    expect(countRefreshes()).toBe(1);
+    server.now += 1;
+    expect(await look(token)).toBe(200);
+    expect(countRefreshes()).toBe(2);
+  });
+
+  it('is refused once its grant was taken back, as soon as the cache forgets', async () => {
+    await start();
+    const token = await server.signIn(createState());
+    expect(await look(token)).toBe(200);
+    server.google.revokeAll();
+    expect(await look(token)).toBe(200);
+    server.now += CACHE_MS;
+    expect(await look(token)).toBe(401);
+  });
+
+  it('stays refused for some seconds without asking', async () => {
+    await start();
+    expect([await look('1//unknown'), await look('1//unknown')]).toEqual([401, 401]);
+    expect(countRefreshes()).toBe(1);
+    server.now += 5000;
+    expect(await look('1//unknown')).toBe(401);
+    expect(countRefreshes()).toBe(2);
+  });
+
+  it('is no question to Google when it is one of ours or the shared secret', async () => {
+    await start();
+    expect(await look(`drp_${'A'.repeat(43)}`)).toBe(401);
+    expect(await look(SHARED_SECRET)).toBe(200);
+    expect(server.google.requests).toEqual([]);
+  });
+
+  it('is lost with the key, and signing in helps', async () => {
+    await start();
+    const token = await server.signIn(createState());
+    await server.query(`UPDATE sessions SET google_refresh_token = decode(repeat('01', 60), 'hex')`);
+    expect(await look(token)).toBe(401);
+    expect(server.log.join()).toContain('cannot open the grant of a session');
+    expect(await look(await server.signIn(createState()))).toBe(200);
+  });
+});
+
+describe('a provider in trouble', () => {
+  it.each(['down', 'slow', 'error', 'garbage', 'empty', 'redirect'] as const)(
+    'that is %s keeps those known going and answers 503 to others, never 401',
+    async (fault) => {
+      await start({ providerDeadlineMs: 150 });
+      const known = await server.signIn(createState());
+      const other = await server.signIn(createState());
+      expect(await look(known)).toBe(200);
+      for (const endpoint of ['token', 'tokeninfo'] as const) {
+        server.google.faults[endpoint] = fault;
+        expect(await look(known)).toBe(200);
+        for (const token of [other, server.google.grant()]) {
+          const answer = await server.request('GET', '/images', { token });
+          expect(answer.status).toBe(503);
+          expect(answer.headers.get('retry-after')).toBe('5');
+          expect(JSON.parse(answer.body)).toMatchObject({
+            id: 'identity_provider_unavailable',
+            status: '503',
+          });
+        }
+        server.google.faults[endpoint] = undefined;
+      }
+      // Nothing of that is remembered.
+      expect(await look(other)).toBe(200);
+      expect(server.google.requests.join()).not.toContain('/elsewhere');
+      expect(server.log.join()).not.toMatch(/drp_|1\/\/|the-client-secret/);
+    },
+  );
+
+  it.each([
+    [401, 'invalid_client'],
+    [403, 'access_denied'],
+    [429, 'rate_limited'],
+    [500, 'invalid_grant'],
+    [503, 'temporarily_unavailable'],
+  ])('that answers %i %s has not said that somebody left', async (status, error) => {
+    await start();
+    server.google.refreshError = { status, error };
+    const token = server.google.grant();
+    expect(await look(token)).toBe(503);
+    server.google.refreshError = undefined;
+    expect(await look(token)).toBe(200);
+  });
+});
+
+describe('who may do what', () => {
+  interface Row {
+    method: string;
+    path: string;
+    body?: unknown;
+    nobody: number;
+    owner: number;
+    other: number;
+    upload: number;
+  }
+  const image = { data: { attributes: { backed_up_at: '2017-05-01T12:00:00Z', anonymisation_script: '' } } };
+  const rows: Row[] = [
+    { method: 'GET', path: '/health_check', nobody: 200, owner: 200, other: 200, upload: 200 },
+    { method: 'GET', path: '/images', nobody: 401, owner: 200, other: 200, upload: 200 },
+    { method: 'GET', path: '/images/1', nobody: 401, owner: 200, other: 200, upload: 200 },
+    { method: 'POST', path: '/images', body: image, nobody: 401, owner: 403, other: 403, upload: 201 },
+    { method: 'POST', path: '/images/1/done', nobody: 401, owner: 403, other: 403, upload: 200 },
+    { method: 'GET', path: '/instances', nobody: 401, owner: 200, other: 200, upload: 200 },
+    { method: 'GET', path: '/instances/1', nobody: 401, owner: 200, other: 404, upload: 404 },
+    { method: 'DELETE', path: '/instances/1', nobody: 401, owner: 204, other: 404, upload: 204 },
+    { method: 'DELETE', path: '/images/1', nobody: 401, owner: 403, other: 403, upload: 204 },
+  ];
+
+  it.each(rows)('$method $path', async ({ method, path, body, nobody, owner, other, upload }) => {
+    await start();
+    const ownerToken = await server.signIn(createState());
+    server.google.account = { email: 'bob@example.com', verified: true };
+    const otherToken = await server.signIn(createState());
+    await server.createInstance(ownerToken, await server.addImage());
+    const ask = async (token?: string): Promise<number> =>
+      (await server.request(method, path, { body, ...(token !== undefined && { token }) })).status;
+    expect(await ask()).toBe(nobody);
+    expect(await ask('drp_unknown')).toBe(nobody);
+    expect(await ask(otherToken)).toBe(other);
+    expect(await ask(ownerToken)).toBe(owner);
+    if (method === 'DELETE' && owner === 204) await server.createInstance(ownerToken, 1);
+    const again = method === 'DELETE' && owner === 204 ? '/instances/2' : path;
+    expect((await server.request(method, again, { body, token: SHARED_SECRET })).status).toBe(upload);
+  });
+});
+
+describe('a malformed Authorization header', () => {
+  it.each([
+    '',
+    'Bearer',
+    'Bearer ',
+    'bearer',
+    'Basic dXNlcjpwYXNz',
+    'Bearer a b',
+    'Bearer\tx',
+    'Bearer,x',
+    'Token x',
+    SHARED_SECRET,
+    `Bearer${SHARED_SECRET}`,
+    `Bearer ${SHARED_SECRET} x`,
+    'Bearer \u00e9',
+    `Bearer ${'x'.repeat(513)}`,
+    `Bearer ${'x'.repeat(8000)}`,
+    'Bearer drp_',
+    'Bearer undefined',
+    'Bearer ../../etc/passwd',
+    "Bearer ' OR 1=1 --",
+    'Bearer %00',
+  ])('is answered 401: %j', async (authorization) => {
+    await start();
+    const answer = await server.request('GET', '/images', { headers: { authorization } });
+    expect(answer.status).toBe(401);
+    expect(JSON.parse(answer.body)).toMatchObject({ id: 'unauthorized' });
+    // What cannot be a token is no question to Google.
+    if (authorization.length > 500) expect(server.google.requests).toEqual([]);
+  });
+
+  it('is looked at after the version', async () => {
+    await start();
+    const answer = await server.request('GET', '/images', { headers: { 'draupnir-version': '0.0.1' } });
+    expect(answer.status).toBe(400);
+    expect(server.google.requests).toEqual([]);
+  });
+});
