@@ -6,6 +6,7 @@ import { loadServerConfig } from '../config/load-server-config.ts';
 import { formatWarning } from '../config/problem.ts';
 import type { ServerConfig } from '../config/server-config.ts';
 import { listPendingMigrations, migrate } from '../db/migrate.ts';
+import { ServerLock } from '../db/server-lock.ts';
 import { VERSION } from '../version.ts';
 import { compose, type Composition } from './compose.ts';
 import { createDatabaseConfig, createPool, listMigrations } from './database.ts';
@@ -16,6 +17,8 @@ import { reportStartFailure } from './start-failure.ts';
 
 /** `draupnir server`: runs until it is told to stop (SIGTERM, SIGINT); resolves to an exit code only when it cannot start. */
 export async function runServer(options: { configFile: string }): Promise<number> {
+  // What is open when the start fails is closed again, so that the process ends.
+  const opened = new AsyncDisposableStack();
   try {
     const { config, warnings } = await loadServerConfig(options.configFile);
     await checkHostConf(config, options.configFile);
@@ -27,21 +30,26 @@ export async function runServer(options: { configFile: string }): Promise<number
     }
     log.info({ version: VERSION, pid: process.pid }, 'starting');
 
-    const pool = await openDatabase(config, log);
+    const database = await createDatabaseConfig(config.databaseUrl);
+    const onLost = (error: Error): void => log.error({ err: error }, 'lost the lock of the database');
+    opened.use(await ServerLock.acquire(database, onLost));
+    await bringUpToDate(config, database, log);
+    const pool = createPool(database, log);
+    opened.defer(() => pool.end());
     const composition = await compose(config, pool, log);
     await composition.app.instances.recover();
     await composition.app.images.recover();
     const listeners = await openListeners(config.http, composition.app);
     for (const loop of composition.loops) loop.start();
-    closeOnSignal(config, { composition, listeners, pool, log });
+    closeOnSignal(config, { composition, listeners, opened, log });
     return await new Promise<number>(() => undefined);
   } catch (error) {
+    await opened.disposeAsync();
     return reportStartFailure(error);
   }
 }
 
-async function openDatabase(config: ServerConfig, log: Logger): Promise<pg.Pool> {
-  const database = await createDatabaseConfig(config.databaseUrl);
+async function bringUpToDate(config: ServerConfig, database: pg.ClientConfig, log: Logger): Promise<void> {
   if (config.migrateOnStart) {
     for (const migration of await migrate(database, listMigrations())) {
       log.info({ migration }, 'applied migration');
@@ -52,7 +60,6 @@ async function openDatabase(config: ServerConfig, log: Logger): Promise<pg.Pool>
       throw new Error(`the database lacks migrations (${pending.join(', ')}): run draupnir migrate`);
     }
   }
-  return createPool(database, log);
 }
 
 /**
@@ -62,9 +69,14 @@ async function openDatabase(config: ServerConfig, log: Logger): Promise<pg.Pool>
  */
 function closeOnSignal(
   config: ServerConfig,
-  parts: { composition: Composition; listeners: FastifyInstance[]; pool: pg.Pool; log: Logger },
+  parts: {
+    composition: Composition;
+    listeners: FastifyInstance[];
+    opened: AsyncDisposableStack;
+    log: Logger;
+  },
 ): void {
-  const { composition, listeners, pool, log } = parts;
+  const { composition, listeners, opened, log } = parts;
   const { images, instances, logins } = composition.app;
   closeWithGrace({ delay: config.shutdownTimeoutMs, logger: false }, async ({ signal, err }) => {
     if (err) log.fatal({ err }, 'unexpected failure');
@@ -73,7 +85,7 @@ function closeOnSignal(
     const stopped = composition.loops.map((loop) => loop.stop());
     logins.close();
     await Promise.all([images.close(), instances.close(), ...stopped, ...closed]);
-    await pool.end();
+    await opened.disposeAsync();
     log.info({}, 'stopped');
   });
 }

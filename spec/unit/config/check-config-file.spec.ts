@@ -13,7 +13,8 @@ const certificates: { certificate: string; key: string; ca: string }[] = [];
 let sample: string;
 
 beforeAll(async () => {
-  sample = await readFile(new URL('../../../sample/config.toml', import.meta.url), 'utf8');
+  const published = await readFile(new URL('../../../sample/config.toml', import.meta.url), 'utf8');
+  sample = published.replaceAll('"replace-this', '"own');
   for (const lifetimeDays of [1, -1]) {
     certificates.push(await createApiCertificate({ hostnames: ['localhost'], now: NOW, lifetimeDays }));
   }

@@ -264,7 +264,7 @@ describe('parseServerConfig', () => {
       'must be one of "trace", "debug", "info", "warn", "error", "fatal", "silent" (found "loud")',
     ],
     ['sentry_dsn', '"hunter2"', 'must be a Sentry DSN, such as "https://KEY@sentry.example.com/1"'],
-    ['shared_secret', '42', 'must be text in quotes'],
+    ['shared_secret', '42', 'must be text of your own, in quotes'],
     ['enable_ip_whitelisting', '"yes"', 'must be true or false, without quotes (found "yes")'],
   ])('refuses %s = %s', (key, value, message) => {
     expect(listProblems(write({ [key]: value }))).toEqual([`${FILE}: ${key}: ${message}`]);
@@ -432,10 +432,18 @@ describe('parseServerConfig', () => {
 });
 
 describe('sample/config.toml', () => {
-  const sample = readFileSync(new URL('../../../sample/config.toml', import.meta.url), 'utf8');
+  const published = readFileSync(new URL('../../../sample/config.toml', import.meta.url), 'utf8');
+  const sample = published.replaceAll('"replace-this', '"own');
   const uncommented = sample.replace(/^#(?=[a-z_]+ = )/gm, '');
 
-  it('is right as it stands, and with every optional key in use', () => {
+  it('is refused with the secrets that everybody knows', () => {
+    expect(listProblems(published)).toEqual([
+      `${FILE}: shared_secret: must be text of your own, in quotes`,
+      `${FILE}: oauth.client_secret: must be text of your own, in quotes`,
+    ]);
+  });
+
+  it('is right with secrets of one’s own, and with every optional key in use', () => {
     for (const toml of [sample, uncommented]) {
       expect(listProblems(toml)).toEqual([]);
       expect(listWarnings(toml)).toEqual([]);
