@@ -91,6 +91,26 @@ describe.concurrent('an anonymisation script', () => {
     ['leaves a comment open', '/* SELECT 1;\n', undefined],
     ['leaves an \\if open', '\\if false\nSELECT 1;\n', LOST],
     ['ends its own session', 'SELECT pg_terminate_backend(pg_backend_pid());\n', undefined],
+    [
+      'runs a program that would read its statements away',
+      `\\c shop\n\\! head -c 4096 >/dev/null\n${'SELECT 1;\n'.repeat(200)}SELECT nothing;\n`,
+      failsAt(203, '42703'),
+    ],
+    [
+      'fails in a file of its own making, with ON_ERROR_STOP off',
+      `\\set ON_ERROR_STOP off\n\\t\n\\o /tmp/draupnir-e2e-included.sql\nSELECT 'SELECT 1/0;';\n\\o\n\\i /tmp/draupnir-e2e-included.sql\n\\! rm /tmp/draupnir-e2e-included.sql\n`,
+      'the anonymisation script failed in a statement that is not its own text',
+    ],
+    [
+      'writes in front of its error, with ON_ERROR_STOP off',
+      '\\set ON_ERROR_STOP off\n\\warn -n x\nSELECT 1/0;\n',
+      undefined,
+    ],
+    [
+      'lets psql quote rows',
+      `\\c shop\n\\set VERBOSITY default\nDO $$ BEGIN RAISE EXCEPTION 'VICTM'; END $$;\n`,
+      'the anonymisation script failed in the statement that ends on line 3',
+    ],
     ['hides its end', 'SELECT 1;\n\\o /dev/null\n\\! kill -9 $PPID\n', undefined],
   ])('that %s makes no image', async (_what, script, detail) => {
     const { id } = await server.api.createImage(script);
