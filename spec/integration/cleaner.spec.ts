@@ -64,7 +64,7 @@ describe('the cleaner', () => {
   it.each(['down', 'slow', 'error', 'garbage', 'empty', 'redirect'] as const)(
     'destroys nothing while the provider is %s',
     async (fault) => {
-      await start({ providerDeadlineMs: 150 });
+      await start(fault === 'slow' ? { providerDeadlineMs: 1000 } : {});
       const { instanceId } = await arrive('ada@example.com');
       server.google.revokeAll();
       server.google.faults.token = fault;

@@ -1,6 +1,6 @@
 import type { AddressInfo } from 'node:net';
 import pg from 'pg';
-import { afterAll, afterEach, beforeAll } from 'vitest';
+import { afterAll, afterEach, beforeAll, vi } from 'vitest';
 import { SealedBox } from '../../../src/auth/sealed-box.ts';
 import { parseServerConfig } from '../../../src/config/server-config.ts';
 import type { InstanceStorage } from '../../../src/core/instance.ts';
@@ -77,6 +77,8 @@ export class ApiServer {
   readonly log: string[] = [];
   readonly identity: ReturnType<typeof composeIdentity>;
   readonly instances: Instances;
+  /** States that clients have waited for, with the signal that tells that the client hung up. */
+  readonly waits = new Map<string, AbortSignal>();
   readonly #app: ReturnType<typeof buildApp>;
 
   private constructor(google: FakeGoogle, pool: pg.Pool, options: ApiServerOptions) {
@@ -103,6 +105,12 @@ export class ApiServer {
     });
     const limits = { ...options, now: () => this.now };
     this.identity = composeIdentity(config, { pool, sealer, instances: this.instances, log }, limits);
+    const { logins } = this.identity;
+    const wait = logins.wait.bind(logins);
+    logins.wait = (state, signal) => {
+      this.waits.set(state, signal);
+      return wait(state, signal);
+    };
     this.#app = buildApp({
       images: new Images({
         store: images,
@@ -169,6 +177,15 @@ export class ApiServer {
     return this.request('POST', '/access_tokens', { body, ...(signal && { signal }) });
   }
 
+  /** As `waitForToken`, but resolves once the server has the request; `answer` is what it will come to. */
+  async startWaiting(state: string, signal?: AbortSignal): Promise<{ answer: Promise<TestAnswer> }> {
+    const answer = this.waitForToken(state, signal);
+    // A test that fails meanwhile must not leave a second failure behind.
+    answer.catch(() => undefined);
+    await vi.waitUntil(() => this.waits.has(state), { timeout: 10_000, interval: 5 });
+    return { answer };
+  }
+
   /** What the browser does up to the consent page; resolves to the path and query it is sent back to. */
   async consent(state: string): Promise<string> {
     const { status, headers, body } = await this.request('GET', `/authenticate?state=${state}`);
@@ -179,9 +196,9 @@ export class ApiServer {
 
   /** A whole sign-in of the account at the browser; resolves to the token of ours. */
   async signIn(state: string): Promise<string> {
-    const waiting = this.waitForToken(state);
+    const waiting = await this.startWaiting(state);
     await this.request('GET', await this.consent(state));
-    const answer = await waiting;
+    const answer = await waiting.answer;
     if (answer.status !== 201) throw new Error(`no token: ${answer.status} ${answer.body}`);
     return (JSON.parse(answer.body) as { refresh_token: string }).refresh_token;
   }
