@@ -79,9 +79,11 @@ postgres_failure() {
 create_admin() {
   if sql template1 -U postgres -f - <"${SCRIPTS}/sql/admin.sql" >/dev/null 2>"${run}/errors"; then return 0; fi
   stop_image_postgres
+  # Single-user mode insists on a name for its uid, and no host has one for ours; nss_wrapper(1) lends it one.
   printf 'image:x:%s:%s::/nonexistent:/usr/sbin/nologin\n' "${uid}" "${uid}" >"${run}/passwd"
-  chmod 0644 "${run}/passwd"
-  unshare --net --mount -- "${SCRIPTS}/lib/single-user" "${uid}" "${run}/passwd" \
+  printf 'image:x:%s:\n' "${uid}" >"${run}/group"
+  chmod 0644 "${run}/passwd" "${run}/group"
+  offline LD_PRELOAD=libnss_wrapper.so NSS_WRAPPER_PASSWD="${run}/passwd" NSS_WRAPPER_GROUP="${run}/group" \
     "${bin}/postgres" --single -j -D "${work}" -c "config_file=${run}/postgresql.conf" template1 \
     <"${SCRIPTS}/sql/admin.sql" >/dev/null 2>>"${log}" \
     || postgres_failure "no superuser of the backup can be used"
