@@ -161,6 +161,8 @@ describe('the cleaner', () => {
     await server.clean();
     expect(await listInstanceIds()).toEqual(ids);
     expect(server.google.requests).toEqual([]);
+    // Not even the upload user's secret becomes a session.
+    expect(await countSessions()).toBe(0);
     const lines = server.log.filter((line) => line.includes('without a known grant'));
     expect(lines).toHaveLength(1);
     expect(JSON.parse(lines[0] ?? '')).toMatchObject({ userEmails: ['ada@example.com', 'bob@example.com'] });
