@@ -46,6 +46,8 @@ export interface OauthConfig {
   /** How long a caller is believed without asking the provider again. */
   identityCacheMs: number;
   acceptShortStates: boolean;
+  /** Whether there is a provider at all; without, the shared secret is the only token. */
+  enabled: boolean;
 }
 
 /** The server's configuration, checked. Sample and meaning of each key: sample/config.toml. */
@@ -227,6 +229,7 @@ function readOauth(oauth: ConfigTable): OauthConfig {
       oauth.optional('tokeninfo_url', providerUrlKind) ?? 'https://oauth2.googleapis.com/tokeninfo',
     identityCacheMs: oauth.optional('identity_cache', durationKind) ?? 300_000,
     acceptShortStates: oauth.optional('accept_short_states', booleanKind) ?? false,
+    enabled: oauth.optional('enabled', booleanKind) ?? true,
   };
 }
 

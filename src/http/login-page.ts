@@ -74,7 +74,7 @@ const FAILURES: Record<LoginFailureKind, FailurePage> = {
   disabled: {
     status: 503,
     title: 'Nobody can sign in here',
-    paragraphs: ['This server runs with environment = "test", in which Google is not asked.'],
+    paragraphs: ['This server is not set up to ask Google.'],
   },
 };
 

@@ -129,6 +129,7 @@ tls_private_key = "${layout.apiKey}"
 redirect_url = "https://${API_HOST}:${ports.api}/oauth_callback"
 client_id = "not-used-by-quickstart"
 client_secret = "not-used-by-quickstart"
+enabled = false
 `;
   await writeForServer(layout.apiKey, api.key);
   await writeForServer(layout.config, toml);

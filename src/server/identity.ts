@@ -52,6 +52,7 @@ export function composeIdentity(
   }
   const { sealer, log } = parts;
   const { oauth } = config;
+  if (!oauth.enabled) return { authenticator: secret, logins: new NoLogins() };
   const deadlineMs = limits.providerDeadlineMs ?? PROVIDER_DEADLINE_MS;
   const clock = limits.now ? { now: limits.now } : {};
   const provider = new GoogleProvider({ ...oauth, deadlineMs });

@@ -83,6 +83,7 @@ describe('parseServerConfig', () => {
       tokeninfoUrl: 'https://oauth2.googleapis.com/tokeninfo',
       identityCacheMs: 300_000,
       acceptShortStates: false,
+      enabled: true,
     });
   });
 
@@ -107,6 +108,7 @@ describe('parseServerConfig', () => {
       'oauth.tokeninfo_url': '"http://[::1]:8090/tokeninfo"',
       'oauth.identity_cache': '"1m"',
       'oauth.accept_short_states': 'true',
+      'oauth.enabled': 'false',
       'http.listen_address': '"[::1]:8443"',
       'http.tls_certificate': '"server.crt"',
       'http.tls_private_key': '"server.key"',
@@ -130,6 +132,7 @@ describe('parseServerConfig', () => {
         tokeninfoUrl: 'http://[::1]:8090/tokeninfo',
         identityCacheMs: 60_000,
         acceptShortStates: true,
+        enabled: false,
       },
       http: {
         listenAddress: { host: '::1', port: 8443 },
