@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { inject } from 'vitest';
 import { TEMPLATE_DATABASE } from './template.ts';
@@ -6,7 +7,7 @@ import { TEMPLATE_DATABASE } from './template.ts';
 /** A database of one test file. */
 export interface TestDatabase {
   config: pg.ClientConfig;
-  /** Removes the database and ends the sessions that are left in it. */
+  /** Removes the database once its sessions have ended, and ends those that a test has forgotten. */
   drop(): Promise<void>;
 }
 
@@ -25,8 +26,31 @@ async function createDatabase(template: string): Promise<TestDatabase> {
   await execute(`CREATE DATABASE ${database} TEMPLATE ${template}`);
   return {
     config: { ...inject('cluster'), database },
-    drop: () => execute(`DROP DATABASE ${database} WITH (FORCE)`),
+    drop: async () => {
+      await waitUntilUnused(database);
+      await execute(`DROP DATABASE ${database} WITH (FORCE)`);
+    },
   };
+}
+
+/**
+ * A pool's `end` resolves before its connections are gone, and one that the server ends in this moment reports an error that
+ * nobody listens for any more. What is still there after the deadline was forgotten by its test, and is ended.
+ */
+async function waitUntilUnused(database: string): Promise<void> {
+  const deadline = performance.now() + 10_000;
+  const client = new pg.Client({ ...inject('cluster'), database: 'postgres' });
+  await client.connect();
+  try {
+    for (;;) {
+      const sql = 'SELECT FROM pg_stat_activity WHERE datname = $1 LIMIT 1';
+      const { rowCount } = await client.query(sql, [database]);
+      if (rowCount === 0 || performance.now() > deadline) return;
+      await delay(10);
+    }
+  } finally {
+    await client.end();
+  }
 }
 
 /** A database cannot be made or removed from within. */
