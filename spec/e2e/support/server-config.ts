@@ -49,5 +49,6 @@ tls_private_key = "${key}"
 redirect_url = "https://localhost:${installation.httpsPort}/oauth_callback"
 client_id = "none"
 client_secret = "none"
+enabled = false
 `;
 }
