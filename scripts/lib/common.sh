@@ -87,6 +87,12 @@ lock() {
   flock -w 60 9 || die "${EX_SOFTWARE}" "another operation on $1 is still running"
 }
 
+# go_deaf: before a clean-up. Whoever read our output may be gone, and to write to it must not end this half-way.
+go_deaf() {
+  trap '' TERM INT HUP PIPE
+  exec >/dev/null 2>&1
+}
+
 # tick: waits 5 ms without a process of its own.
 tick() {
   if [[ -z ${TICK_FD-} ]]; then exec {TICK_FD}<> <(:); fi

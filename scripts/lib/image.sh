@@ -16,8 +16,7 @@ image_paths() {
 # offline COMMAND…: as the image's uid, with no network and a clean environment. The server's socket still works:
 # it is a file.
 offline() {
-  unshare --net -- setpriv --reuid="${uid}" --regid="${uid}" --clear-groups --inh-caps=-all --ambient-caps=-all \
-    --bounding-set=-all --no-new-privs -- env -i -C / PATH="${PATH}" LC_ALL=C HOME=/nonexistent PGCLIENTENCODING=UTF8 "$@"
+  unshare --net -- setpriv --reuid="${uid}" --regid="${uid}" "${NO_PRIVILEGES[@]}" -- env -i -C / PATH="${PATH}" LC_ALL=C HOME=/nonexistent PGCLIENTENCODING=UTF8 "$@"
 }
 
 # write_image_configuration: durability is off: the clone is thrown away unless every step succeeds, and the snapshot
@@ -97,8 +96,7 @@ start_postgres() {
   local line='' ready=''
   (
     close_private_fds
-    exec unshare --net -- setpriv --reuid="${uid}" --regid="${uid}" --clear-groups --inh-caps=-all --ambient-caps=-all \
-      --bounding-set=-all --no-new-privs -- env -i -C / PATH="${PATH}" LC_ALL=C \
+    exec unshare --net -- setpriv --reuid="${uid}" --regid="${uid}" "${NO_PRIVILEGES[@]}" -- env -i -C / PATH="${PATH}" LC_ALL=C \
       "${bin}/postgres" -D "${work}" -c "config_file=${run}/postgresql.conf" </dev/null >>"${log}" 2>&1
   ) &
   postmaster=$!

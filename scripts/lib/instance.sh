@@ -79,8 +79,7 @@ launch() {
   install -d -m 0700 -o "${uid}" -g "${uid}" -- "${run}"
   (
     close_private_fds
-    exec env -i -C / PATH="${PATH}" LC_ALL=C setsid setpriv --reuid="${uid}" --regid="${uid}" --clear-groups \
-      --inh-caps=-all --ambient-caps=-all --bounding-set=-all --no-new-privs -- \
+    exec env -i -C / PATH="${PATH}" LC_ALL=C setsid setpriv --reuid="${uid}" --regid="${uid}" "${NO_PRIVILEGES[@]}" -- \
       "${postgres}" -D "${data}" -c "config_file=${conf}/postgresql.conf" </dev/null >>"${conf}/postgres.log" 2>&1
   ) &
   postmaster=$!

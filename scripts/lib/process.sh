@@ -2,12 +2,14 @@
 #
 # Processes of one uid: every instance and every image under preparation has a numeric uid of its own.
 
-# as_uid UID COMMAND…: drops to the uid for good: no groups, no capabilities, no way to gain any.
+# What drops all privileges for good: no groups, no capabilities, no way to gain any (capabilities(7)).
+readonly NO_PRIVILEGES=(--clear-groups --inh-caps=-all --ambient-caps=-all --bounding-set=-all --no-new-privs)
+
+# as_uid UID COMMAND…: runs the command as the uid, without any privilege.
 as_uid() {
   local uid=$1
   shift
-  setpriv --reuid="${uid}" --regid="${uid}" --clear-groups --inh-caps=-all --ambient-caps=-all \
-    --bounding-set=-all --no-new-privs -- "$@"
+  setpriv --reuid="${uid}" --regid="${uid}" "${NO_PRIVILEGES[@]}" -- "$@"
 }
 
 # is_running PID UID: a live process of that uid; a zombie nobody has reaped yet does not count.

@@ -17,25 +17,29 @@ export interface Choices {
   majors: number[];
 }
 
-/** Installations of this and of earlier runs. */
-export const PARENT = '/var/lib';
-export const PREFIX = 'draupnir-e2e-';
-
-/** The server's user. */
-export const SERVER_USER = 'draupnir-e2e';
-/** Copies backups by scp. */
-export const UPLOAD_USER = 'draupnir-e2e-up';
-/** sudo ignores names with a dot (sudoers(5), "Including other files"). */
-export const SUDOERS = '/etc/sudoers.d/draupnir-e2e';
-
-/** Neither those of a packaged installation nor those of quickstart. */
-export const IMAGE_UID_BASE = 2_600_000_000;
-export const INSTANCE_UID_BASE = 2_700_000_000;
 /** More ids than a test run hands out. */
 export const UID_COUNT = 1_000_000;
 
+/** Runs of the tests that go on at the same time on one host take a slot each: a digit. */
+const SLOT = readSlot(process.env.DRAUPNIR_E2E_SLOT);
+
+/** Installations of this slot's run, and of earlier ones. */
+export const PARENT = '/var/lib';
+export const PREFIX = `draupnir-e2e${SLOT || ''}-`;
+
+/** The server's user. */
+export const SERVER_USER = `draupnir-e2e${SLOT || ''}`;
+/** Copies backups by scp. */
+export const UPLOAD_USER = `${SERVER_USER}-up`;
+/** sudo ignores names with a dot (sudoers(5), "Including other files"). */
+export const SUDOERS = `/etc/sudoers.d/${SERVER_USER}`;
+
+/** Neither those of a packaged installation nor those of quickstart. */
+export const IMAGE_UID_BASE = 2_600_000_000 + SLOT * UID_COUNT;
+export const INSTANCE_UID_BASE = 2_700_000_000 + SLOT * UID_COUNT;
+
 /** From `min`, below `max`; outside of what the kernel gives to clients, so that they are free. */
-export const INSTANCE_PORTS = { min: 21_432, max: 21_532 };
+export const INSTANCE_PORTS = { min: 21_432 + SLOT * 200, max: 21_532 + SLOT * 200 };
 
 export const SECRET = 'the-shared-secret-of-the-e2e-tests';
 /** The one token of a developer with `environment = "test"` (contract: HTTP API, "Authentication"). */
@@ -79,6 +83,11 @@ declare module 'vitest' {
   interface ProvidedContext {
     e2e: Provided;
   }
+}
+
+function readSlot(value = '0'): number {
+  if (!/^[0-9]$/.test(value)) throw new Error(`DRAUPNIR_E2E_SLOT is "${value}": set it to a digit`);
+  return Number(value);
 }
 
 /** The installation of this run. */
