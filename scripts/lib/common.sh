@@ -30,13 +30,13 @@ load_host_conf() {
   # shellcheck source=/dev/null
   source "${conf}"
   : "${DATA_PATH:?}" "${RUN_PATH:?}" "${POSTGRES_ROOT:?}" "${UPLOAD_USER:?}"
-  : "${IMAGE_UID_BASE:?}" "${INSTANCE_UID_BASE:?}"
+  : "${IMAGE_UID_BASE:?}" "${INSTANCE_UID_BASE:?}" "${LOCK_WAIT:=20}"
   UPLOADS=${DATA_PATH}/image_uploads
   SNAPSHOTS=${DATA_PATH}/image_snapshots
   IMAGE_WORK=${DATA_PATH}/image_work
   INSTANCES=${DATA_PATH}/instances
   INSTANCE_CONFIG=${DATA_PATH}/instance_config
-  readonly DATA_PATH RUN_PATH POSTGRES_ROOT UPLOAD_USER IMAGE_UID_BASE INSTANCE_UID_BASE
+  readonly DATA_PATH RUN_PATH POSTGRES_ROOT UPLOAD_USER IMAGE_UID_BASE INSTANCE_UID_BASE LOCK_WAIT
   readonly UPLOADS SNAPSHOTS IMAGE_WORK INSTANCES INSTANCE_CONFIG
   # When the volume is not mounted nothing may be written below its mount point.
   is_subvolume "${DATA_PATH}" || die "${EX_CONFIG}" "${DATA_PATH} is not a btrfs subvolume: is the volume mounted?"
@@ -81,10 +81,30 @@ delete_subvolume() {
   btrfs -q subvolume delete -- "${path}" >/dev/null
 }
 
-# lock NAME: one writer per object, whatever the server thinks; waits for a run that is about to end.
+# lock NAME: one writer per object, whatever the server thinks. Waits for a run that is about to end; one that does not
+# has been given up by the server, which never starts a second: it is ended, so that its object can be put in order.
 lock() {
-  exec 9>"${RUN_PATH}/$1.lock"
-  flock -w 60 9 || die "${EX_SOFTWARE}" "another operation on $1 is still running"
+  local holder=''
+  exec 9<>"${RUN_PATH}/$1.lock"
+  if ! flock -w "${LOCK_WAIT}" 9; then
+    read -r holder <&9 || true
+    if is_script "${holder}"; then kill_tree "${holder}"; fi
+    flock -w "${LOCK_WAIT}" 9 || die "${EX_SOFTWARE}" "another operation on $1 is still running"
+  fi
+  printf '%s\n' "$$" >"${RUN_PATH}/$1.lock"
+}
+
+# is_script PID: whether the process is one of our scripts; a process id may have gone to somebody else.
+is_script() {
+  [[ $1 =~ ^[1-9][0-9]*$ && $(tr '\0' ' ' 2>/dev/null <"/proc/$1/cmdline" || true) == *" ${SCRIPTS}/draupnir-"* ]]
+}
+
+# kill_tree PID: a process and all that it has started. Each is suspended first, so that it starts no more.
+kill_tree() {
+  local pid=$1 child
+  kill -STOP -- "${pid}" 2>/dev/null || return 0
+  for child in $(pgrep -P "${pid}" || true); do kill_tree "${child}"; done
+  kill -KILL -- "${pid}" 2>/dev/null || true
 }
 
 # go_deaf: before a clean-up. Whoever read our output may be gone, and to write to it must not end this half-way.

@@ -27,6 +27,12 @@ write_hba() {
   mv -f -- "${file}.new" "${file}"
 }
 
+# open_to_world: the server has proven who gets in and who does not.
+open_to_world() {
+  write_hba "${conf}/pg_hba.conf" 0.0.0.0/0 ::/0
+  kill -HUP -- "${postmaster}"
+}
+
 # write_configuration ID PORT: everything Postgres reads but its data; readable by the instance, written by root only.
 write_configuration() {
   local id=$1 port=$2

@@ -1,4 +1,4 @@
-import { access, mkdir, readdir, writeFile } from 'node:fs/promises';
+import { access, mkdir, readdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { Answer, Instance } from './support/api.ts';
@@ -38,7 +38,7 @@ async function startFinalising(): Promise<{
 }> {
   const { id } = await server.api.createImage(WAITING);
   await upload(id, [...inject('e2e').backup, waitFile]);
-  const before = await readHostState();
+  const before = await readQuietState();
   const outcome = server.api.finaliseImage(id).catch((error: unknown) => error as Error);
   await waitUntil('the anonymisation script waits', async () => {
     const processes = await listProcessesOf(IMAGE_UID_BASE + id);
@@ -47,12 +47,12 @@ async function startFinalising(): Promise<{
   return { id, before, outcome };
 }
 
-/** After an interruption: the upload as it was and nothing else; a second try makes the image ready. */
-async function expectFinalisable(id: number, before: HostState): Promise<void> {
+/** After an interruption: the upload is as it was and there is nothing else; the next server makes the image ready by itself. */
+async function expectTakenUp(id: number, before: HostState): Promise<void> {
   await expectHostState(before);
-  expect(await server.api.getImage(id)).toMatchObject({ ready: false });
   await removeUploaded(id, WAIT);
-  expect(await server.api.finaliseImage(id)).toMatchObject({ status: 200 });
+  await server.start();
+  await waitUntil('the image is ready', async () => (await server.api.getImage(id)).ready, 120_000);
   const instance = await server.api.createInstance(id);
   expect(await query(instance, 'SELECT email FROM customers WHERE id = 1')).toEqual([
     'customer-1@anonymous.invalid',
@@ -60,10 +60,16 @@ async function expectFinalisable(id: number, before: HostState): Promise<void> {
   await server.api.destroyImage(id);
 }
 
-/** Scripts notice the end of their server by themselves; until then they are at work. */
+/** Scripts notice the end of their server by themselves, and a server that has just started looks at its instances. */
+async function readQuietState(): Promise<HostState> {
+  return waitUntil('the scripts end', async () => {
+    const state = await readHostState();
+    return state.scripts.length === 0 && state;
+  });
+}
+
 async function expectHostState(expected: HostState): Promise<void> {
-  await waitUntil('the scripts end', async () => (await readHostState()).scripts.length === 0);
-  expect(await readHostState()).toEqual(expected);
+  expect(await readQuietState()).toEqual(expected);
 }
 
 async function createInstance(): Promise<Instance> {
@@ -72,7 +78,7 @@ async function createInstance(): Promise<Instance> {
 
 describe('an image that is destroyed', () => {
   it('takes its instances with it, whoever owns them', async () => {
-    const before = await readHostState();
+    const before = await readQuietState();
     const { id } = await server.api.createImage(ANONYMISE);
     await upload(id, inject('e2e').backup);
     expect(await server.api.finaliseImage(id)).toMatchObject({ status: 200 });
@@ -94,14 +100,12 @@ describe('an image that is destroyed', () => {
     expect(answer).toMatchObject({ status: 409, json: { id: 'image_busy', status: '409' } });
     expect(await server.process.stop()).toBe(0);
     await outcome;
-    await server.start();
-    await expectHostState(before);
-    await server.api.destroyImage(id);
+    await expectTakenUp(id, before);
   });
 });
 
 describe('a server that is asked to stop', () => {
-  it('ends a preparation under way, tells so, and exits 0; the image can be prepared again', async () => {
+  it('ends a preparation under way, tells so, and exits 0; the next one takes it up again', async () => {
     const { id, before, outcome } = await startFinalising();
     expect(await server.process.stop()).toBe(0);
     expect(await outcome).toMatchObject({
@@ -109,13 +113,12 @@ describe('a server that is asked to stop', () => {
       json: {
         id: 'finalise_interrupted',
         status: '503',
-        detail: 'the server stopped during the preparation; ask for it again',
+        detail: 'the server is stopping; it goes on with the preparation when it is back',
       },
     });
     // Drained: nothing is left to end after the server.
     expect(await readHostState()).toEqual(before);
-    await server.start();
-    await expectFinalisable(id, before);
+    await expectTakenUp(id, before);
   });
 
   it('finishes creations under way', async () => {
@@ -156,12 +159,11 @@ describe('a server that is killed', () => {
     expect(now).toEqual(expect.arrayContaining(pids.slice(0, 1)));
   });
 
-  it('while it prepares an image leaves the upload as it was; the image can be prepared again', async () => {
+  it('while it prepares an image leaves the upload as it was; the next one takes it up again', async () => {
     const { id, before, outcome } = await startFinalising();
     await server.process.kill();
     expect(await outcome).toBeInstanceOf(Error);
-    await server.start();
-    await expectFinalisable(id, before);
+    await expectTakenUp(id, before);
   });
 
   const moments: [string, (id: number) => Promise<unknown>][] = [
@@ -181,7 +183,7 @@ describe('a server that is killed', () => {
 
   it.each(moments)('while it makes an instance, when %s, leaves nothing half made', async (_what, look) => {
     const listed = await server.api.listInstanceIds();
-    const before = await readHostState();
+    const before = await readQuietState();
     const next = Number(await queryMetadata(`SELECT last_value + 1 FROM instances_id_seq`));
     const outcome = createInstance().catch((error: unknown) => error);
     await waitUntil('the moment has come', async () => {
@@ -200,6 +202,87 @@ describe('a server that is killed', () => {
     await expectHostState(before);
     expect(await server.api.listInstanceIds()).toEqual(listed);
     expect(await queryMetadata(`SELECT count(*) FROM instances WHERE id >= ${next}`)).toBe('0');
+  });
+});
+
+describe('an instance whose Postgres dies', () => {
+  it.each(['SIGKILL', 'SIGSTOP'] as const)('by %s is started again by the running server', async (name) => {
+    const [instance, bystander] = [await createInstance(), await createInstance()];
+    await query(instance, `CREATE TABLE kept AS SELECT 'still here' AS note`);
+    const [postmaster] = await listProcessesOf(INSTANCE_UID_BASE + instance.id);
+    if (!postmaster) throw new Error('it has no process');
+    signal(postmaster.pid, name);
+    await waitUntil('another postmaster runs', async () => {
+      const pids = (await listProcessesOf(INSTANCE_UID_BASE + instance.id)).map(({ pid }) => pid);
+      return pids.length > 0 && !pids.includes(postmaster.pid);
+    });
+    const [note] = await waitUntil('it answers', () =>
+      query(instance, 'SELECT note FROM kept').catch(() => undefined),
+    );
+    expect(note).toBe('still here');
+    await expect(query(instance, 'SELECT 1', { tls: false })).rejects.toMatchObject({ code: '28000' });
+    expect(await query(bystander, 'SELECT 1')).toEqual([1]);
+  });
+
+  it('and cannot be started says why, and comes back when that is mended', async () => {
+    const instance = await createInstance();
+    const control = join(getInstallation().data, 'instances', String(instance.id), 'global/pg_control');
+    await rename(control, `${control}.away`);
+    for (const { pid } of await listProcessesOf(INSTANCE_UID_BASE + instance.id)) signal(pid, 'SIGKILL');
+    const fields = `/instances/${instance.id}?fields[instances]=status,failure`;
+    const state = async () => {
+      const { json } = await server.api.send('GET', fields);
+      return (json as { data: { attributes: { status: string; failure: string | null } } }).data.attributes;
+    };
+    const { failure } = await waitUntil('it is told', async () => {
+      const found = await state();
+      return found.status === 'stopped' && found;
+    });
+    expect(failure).toMatch(/pg_control/);
+    expect(await server.api.listInstanceIds()).toContain(instance.id);
+    await rename(`${control}.away`, control);
+    await waitUntil('it is ready', async () => (await state()).status === 'ready');
+    expect(await query(instance, 'SELECT 1')).toEqual([1]);
+    expect((await state()).failure).toBeNull();
+  });
+});
+
+describe('a preparation that is begun without waiting', () => {
+  it('is followed by its image, and joined by who asks again', async () => {
+    const { id } = await server.api.createImage(WAITING);
+    await upload(id, [...inject('e2e').backup, waitFile]);
+    const done = { as: 'upload', headers: { prefer: 'respond-async' } } as const;
+    const accepted = await server.api.send('POST', `/images/${id}/done`, done);
+    expect(accepted.status).toBe(202);
+    expect(accepted.headers).toMatchObject({
+      location: `/images/${id}`,
+      'preference-applied': 'respond-async',
+      'content-type': 'application/json',
+    });
+    expect(await server.api.send('POST', `/images/${id}/done`, done)).toMatchObject({ status: 202 });
+    const follow = async () => {
+      const path = `/images/${id}?fields[images]=status,progress,failure`;
+      const { json } = await server.api.send('GET', path, { as: 'upload' });
+      return (json as { data: { attributes: Record<string, unknown> } }).data.attributes;
+    };
+    await waitUntil('the script runs', async () => {
+      const { progress } = await follow();
+      return (progress as { step: string } | null)?.step === 'anonymise';
+    });
+    expect(await follow()).toEqual({
+      status: 'finalising',
+      progress: { step: 'anonymise', number: 4, of: 7 },
+      failure: null,
+    });
+    // It survives the end of the server.
+    await server.process.kill();
+    await waitUntil('the script ends', async () => (await listProcessesOf(IMAGE_UID_BASE + id)).length === 0);
+    await removeUploaded(id, WAIT);
+    await server.start();
+    await waitUntil('the image is ready', async () => (await follow())['status'] === 'ready');
+    expect(await follow()).toEqual({ status: 'ready', progress: null, failure: null });
+    expect(await server.api.send('POST', `/images/${id}/done`, done)).toMatchObject({ status: 200 });
+    await server.api.destroyImage(id);
   });
 });
 
@@ -223,22 +306,22 @@ describe('a server that starts', () => {
   });
 
   it('finishes the destruction of an image that was interrupted', async () => {
-    const before = await readHostState();
+    const before = await readQuietState();
     const { id } = await server.api.createImage('');
     await server.process.kill();
     await queryMetadata(`UPDATE images SET status = 'destroying' WHERE id = ${id}`);
     await server.start();
     expect(await server.api.listImageIds()).not.toContain(id);
-    expect(await readHostState()).toEqual(before);
+    await expectHostState(before);
   });
 
   it('finishes the destruction of an instance that was interrupted', async () => {
-    const before = await readHostState();
+    const before = await readQuietState();
     const { id } = await createInstance();
     await server.process.kill();
     await queryMetadata(`UPDATE instances SET status = 'destroying' WHERE id = ${id}`);
     await server.start();
-    expect(await readHostState()).toEqual(before);
+    await expectHostState(before);
     expect(await readdir(join(getInstallation().data, 'instances'))).not.toContain(String(id));
   });
 });

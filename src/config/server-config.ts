@@ -18,6 +18,7 @@ import {
   listenAddressKind,
   providerUrlKind,
   secretKind,
+  sizeKind,
   sentryDsnKind,
   textKind,
   webUrlKind,
@@ -80,6 +81,13 @@ export interface ServerConfig {
   finaliseTimeoutMs: number;
   instanceStartTimeoutMs: number;
   shutdownTimeoutMs: number;
+  /** Longest time of a script, or of one step of an exchange with it; preparations have a time of their own. */
+  scriptTimeoutMs: number;
+  reconcileIntervalMs: number;
+  maxConcurrentCreates: number;
+  maxConcurrentFinalises: number;
+  /** Bytes that must stay free on the volume; absent: a share of it. */
+  minFreeSpace?: number;
   logLevel: LogLevel;
 }
 
@@ -162,6 +170,11 @@ function readServerConfig(root: ConfigTable, env: ConfigEnvironment): ServerConf
     finaliseTimeoutMs: root.optional('finalise_timeout', durationKind) ?? 6 * HOUR_MS,
     instanceStartTimeoutMs: root.optional('instance_start_timeout', durationKind) ?? 60_000,
     shutdownTimeoutMs: root.optional('shutdown_timeout', durationKind) ?? 30_000,
+    scriptTimeoutMs: root.optional('script_timeout', durationKind) ?? 120_000,
+    reconcileIntervalMs: root.optional('reconcile_interval', durationKind) ?? 2000,
+    maxConcurrentCreates: root.optional('max_concurrent_creates', integerKind(1, 1000)) ?? 8,
+    maxConcurrentFinalises: root.optional('max_concurrent_finalises', integerKind(1, 100)) ?? 2,
+    ...withoutAbsent({ minFreeSpace: root.optional('min_free_space', sizeKind) }),
     logLevel:
       root.optional('log_level', wordKind('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent')) ??
       'info',

@@ -67,6 +67,17 @@ export function wordKind<const T extends string>(...words: readonly T[]): ValueK
   return createTextKind(`must be one of ${list}`, (text) => words.find((word) => word === text));
 }
 
+const UNITS: Readonly<Record<string, number>> = { MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 };
+
+/** A size in bytes. */
+export const sizeKind = createTextKind(
+  'must be a size, such as "500MiB" or "10GiB"; "0MiB" for none',
+  (text) => {
+    const [, number, unit = ''] = /^(\d{1,6}(?:\.\d{1,3})?)(MiB|GiB|TiB)$/.exec(text) ?? [];
+    return number === undefined ? undefined : Math.round(Number(number) * (UNITS[unit] ?? NaN));
+  },
+);
+
 /** A Go duration in milliseconds; one that no timer can wait for is cut to what it can, with a warning. */
 function createDurationKind(expected: string, isAllowed: (ms: number) => boolean): ValueKind<number> {
   const kind = createTextKind(expected, (text) => {

@@ -1,11 +1,12 @@
 /**
+ * - `creating`: the place for its upload is being made; nobody has been told of it yet
  * - `pending`: waits for its upload and for `done`
  * - `finalising`: being prepared
  * - `ready`: instances can be made of it
  * - `failed`: the last preparation failed; the upload is as it was, `done` may be asked again
  * - `destroying`: going away
  */
-export type ImageStatus = 'pending' | 'finalising' | 'ready' | 'failed' | 'destroying';
+export type ImageStatus = 'creating' | 'pending' | 'finalising' | 'ready' | 'failed' | 'destroying';
 
 /** A backup of a database and the script that anonymises it. */
 export interface Image {
@@ -16,10 +17,22 @@ export interface Image {
   readonly status: ImageStatus;
   /** Why the last preparation failed; present in status `failed`. */
   readonly failure: string | undefined;
+  /** How often the preparation of status `finalising` was begun: once, and once more for each interruption. */
+  readonly attempts: number;
+}
+
+/** How far a preparation is. */
+export interface Progress {
+  /** What is being done, such as `unpack` or `scrub`; `queued` before it begins. */
+  readonly step: string;
+  /** Counted from 1; 0 while queued. */
+  readonly number: number;
+  readonly of: number;
 }
 
 /** Images in the metadata database. */
 export interface ImageStore {
+  /** Makes a record in state `creating`. */
   insert(image: { backedUpAt: Date; anonymisationScript: string }): Promise<Image>;
   find(id: number): Promise<Image | undefined>;
   /** All, ordered by id. */
@@ -28,6 +41,7 @@ export interface ImageStore {
   getAnonymisationScript(id: number): Promise<string>;
   /**
    * Moves an image from one of the states `from` to `to` (compare and set); undefined when it is in none of them or gone.
+   * Counts attempts: from `finalising` to `finalising` is one more, from another state the first.
    */
   transition(
     id: number,
@@ -44,8 +58,13 @@ export interface ImageStorage {
   createImage(id: number): Promise<void>;
   /**
    * Prepares the upload and makes the snapshot. Throws `finalise_failed` with the one reason when upload or script are
-   * at fault. Ends early, leaving the upload as it was, when the signal fires.
+   * at fault. Ends early, leaving the upload as it was, when the signal fires. Tells each step as it begins.
    */
-  finaliseImage(id: number, anonymisationScript: string, signal: AbortSignal): Promise<void>;
+  finaliseImage(
+    id: number,
+    anonymisationScript: string,
+    signal: AbortSignal,
+    onStep: (progress: Progress) => void,
+  ): Promise<void>;
   destroyImage(id: number): Promise<void>;
 }

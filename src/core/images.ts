@@ -1,8 +1,11 @@
 import type { Caller } from './caller.ts';
 import { DomainError } from './errors.ts';
-import type { Image, ImageStorage, ImageStore } from './image.ts';
+import type { Image, ImageStorage, ImageStore, Progress } from './image.ts';
+import { Preparations } from './preparations.ts';
+import type { Limiter } from './limiter.ts';
 import type { Log } from './log.ts';
 import { SingleFlight } from './single-flight.ts';
+import type { Volume } from './volume.ts';
 
 /** What images need of the instances made of them. */
 export interface InstancesOfImages {
@@ -13,7 +16,10 @@ export interface ImagesParts {
   store: ImageStore;
   storage: ImageStorage;
   instances: InstancesOfImages;
+  volume: Volume;
   log: Log;
+  /** Bounds how many preparations run at once. */
+  limiter: Limiter;
   /** Longest time a preparation may take, in milliseconds. */
   finaliseTimeoutMs: number;
 }
@@ -21,39 +27,55 @@ export interface ImagesParts {
 /** The images and what can be done with them. Changes are the upload user's alone. */
 export class Images {
   readonly #parts: ImagesParts;
-  readonly #finalising = new SingleFlight<number, Image>();
+  readonly #preparations: Preparations;
+  readonly #creating = new Set<number>();
   readonly #destroying = new SingleFlight<number, void>();
-  readonly #stop = new AbortController();
+  /** Creations whose id is not known yet. */
+  #inserting = 0;
 
   constructor(parts: ImagesParts) {
     this.#parts = parts;
+    this.#preparations = new Preparations(parts);
   }
 
   async list(): Promise<Image[]> {
     const images = await this.#parts.store.list();
-    return images.filter((image) => image.status !== 'destroying');
+    return images.filter(exists);
   }
 
   /** Throws `not_found`. */
   async get(id: number): Promise<Image> {
     const image = await this.#parts.store.find(id);
-    if (!image || image.status === 'destroying') throw new DomainError('not_found', 'no such image');
+    if (!image || !exists(image)) throw new DomainError('not_found', 'no such image');
     return image;
+  }
+
+  /** How far the preparation of an image is; undefined when none is under way. */
+  getProgress(id: number): Progress | undefined {
+    return this.#preparations.getProgress(id);
   }
 
   /** Makes the record and the place to upload to; leaves neither when one fails. */
   async create(caller: Caller, image: { backedUpAt: Date; anonymisationScript: string }): Promise<Image> {
     requireUploadUser(caller);
-    const created = await this.#parts.store.insert(image);
+    const { store, storage, volume, log } = this.#parts;
+    await volume.requireSpace();
+    const { id } = await this.#insert(image);
     try {
-      await this.#parts.storage.createImage(created.id);
+      await storage.createImage(id);
+      const created = await store.transition(id, ['creating'], 'pending');
+      if (!created) throw new DomainError('not_found', 'the image was destroyed meanwhile');
+      log.info({ imageId: id }, 'created image');
+      return created;
     } catch (error) {
-      // The script has removed what it made; under an id that is occupied nothing is ours to remove.
-      await this.#parts.store.delete(created.id);
+      await this.#discard(id, error).catch((cause: unknown) => {
+        // The record stays; the next round of the reconciler takes it up.
+        log.error({ imageId: id, err: cause }, 'cannot remove unfinished image');
+      });
       throw error;
+    } finally {
+      this.#creating.delete(id);
     }
-    this.#parts.log.info({ imageId: created.id }, 'created image');
-    return created;
   }
 
   /**
@@ -61,11 +83,16 @@ export class Images {
    * under way. A failed one may be asked again.
    */
   async finalise(caller: Caller, id: number): Promise<Image> {
-    requireUploadUser(caller);
-    const image = await this.get(id);
-    if (image.status === 'ready') return image;
-    if (this.#stop.signal.aborted) throw new DomainError('shutting_down', 'the server is shutting down');
-    return this.#finalising.run(id, () => this.#finalise(id));
+    const preparation = await this.#begin(caller, id);
+    return preparation.ended;
+  }
+
+  /** Begins to prepare an image, as `finalise` does; resolves once that is recorded, and thus survives everything. */
+  async beginFinalising(caller: Caller, id: number): Promise<Image> {
+    const preparation = await this.#begin(caller, id);
+    // Its failure is recorded with the image.
+    preparation.ended.catch(() => undefined);
+    return preparation.image;
   }
 
   /**
@@ -74,63 +101,68 @@ export class Images {
    */
   async destroy(caller: Caller, id: number): Promise<void> {
     requireUploadUser(caller);
-    if (!(await this.#parts.store.find(id))) throw new DomainError('not_found', 'no such image');
+    const image = await this.#parts.store.find(id);
+    if (!image || image.status === 'creating') throw new DomainError('not_found', 'no such image');
     await this.#destroy(id);
     this.#parts.log.info({ imageId: id }, 'destroyed image');
   }
 
-  /** Finishes what an earlier run of the server left half done. */
-  async recover(): Promise<void> {
+  /** Finishes what was left half done: by an earlier run of the server, or by a step that failed. May run at any time. */
+  async reconcile(): Promise<void> {
     const { store, log } = this.#parts;
     for (const image of await store.list()) {
       try {
-        if (image.status === 'destroying') {
-          await this.#destroy(image.id);
-          log.info({ imageId: image.id }, 'finished destroying image');
-        } else if (image.status === 'finalising') {
-          const failure = 'the server stopped during the preparation; ask for it again';
-          await store.transition(image.id, ['finalising'], 'failed', failure);
-          log.warn({ imageId: image.id }, 'preparation of image was interrupted');
-        }
+        await this.#reconcile(image);
       } catch (error) {
-        // One that cannot be recovered must not keep the server from starting.
-        log.error({ imageId: image.id, err: error }, 'cannot recover image');
+        // One that cannot be put in order must not keep the others waiting.
+        log.error({ imageId: image.id, err: error }, 'cannot put image in order');
       }
     }
   }
 
-  /** Ends preparations that are under way; resolves when nothing runs any more. Their uploads stay. */
+  /** Ends preparations that are under way; resolves when nothing runs any more. The next run takes them up again. */
   async close(): Promise<void> {
-    this.#stop.abort();
-    await Promise.all([this.#finalising.settled(), this.#destroying.settled()]);
+    await Promise.all([this.#preparations.close(), this.#destroying.settled()]);
   }
 
-  async #finalise(id: number): Promise<Image> {
-    const { store, storage, log, finaliseTimeoutMs } = this.#parts;
-    const started = performance.now();
-    if (!(await store.transition(id, ['pending', 'failed'], 'finalising'))) {
-      const image = await this.get(id);
-      if (image.status === 'ready') return image;
-      throw new DomainError('image_busy', 'the image is being finalised by another server');
-    }
+  async #begin(caller: Caller, id: number) {
+    requireUploadUser(caller);
+    const image = await this.get(id);
+    if (image.status === 'ready') return { image, ended: Promise.resolve(image) };
+    await this.#parts.volume.requireSpace();
+    return this.#preparations.begin(id);
+  }
+
+  async #insert(image: { backedUpAt: Date; anonymisationScript: string }): Promise<Image> {
+    this.#inserting++;
     try {
-      const script = await store.getAnonymisationScript(id);
-      const deadline = AbortSignal.timeout(finaliseTimeoutMs);
-      await storage.finaliseImage(id, script, AbortSignal.any([this.#stop.signal, deadline]));
-      const image = await store.transition(id, ['finalising'], 'ready');
-      if (!image) throw new Error(`image ${id} left state finalising while it was prepared`);
-      log.info({ imageId: id, durationMs: Math.round(performance.now() - started) }, 'finalised image');
-      return image;
-    } catch (error) {
-      const expected = error instanceof DomainError;
-      const reason = expected ? error.message : 'internal error';
-      await store.transition(id, ['finalising'], 'failed', reason).catch((cause: unknown) => {
-        // The record stays in state finalising; the next start of the server marks it as failed.
-        log.error({ imageId: id, err: cause }, 'cannot record failure of image');
-      });
-      if (expected) log.warn({ imageId: id, reason: error.message }, 'image could not be finalised');
-      throw error;
+      const record = await this.#parts.store.insert(image);
+      this.#creating.add(record.id);
+      return record;
+    } finally {
+      this.#inserting--;
     }
+  }
+
+  async #reconcile({ id, status, attempts }: Image): Promise<void> {
+    const { store, log } = this.#parts;
+    if (status === 'destroying' && !this.#destroying.has(id)) {
+      await this.#destroy(id);
+      log.info({ imageId: id }, 'finished destroying image');
+    } else if (status === 'finalising') {
+      await this.#preparations.resume(id, attempts);
+    } else if (status === 'creating' && this.#inserting === 0 && !this.#creating.has(id)) {
+      if (!(await store.transition(id, ['creating'], 'destroying'))) return;
+      await this.#destroy(id);
+      log.info({ imageId: id }, 'removed unfinished image');
+    }
+  }
+
+  /** Removes a record whose creation failed, and what may exist of it; under an id that is occupied nothing is ours. */
+  async #discard(id: number, error: unknown): Promise<void> {
+    const { store } = this.#parts;
+    if (error instanceof DomainError && error.kind === 'id_occupied') await store.delete(id);
+    else if (await store.transition(id, ['creating', 'pending'], 'destroying')) await this.#destroy(id);
   }
 
   #destroy(id: number): Promise<void> {
@@ -139,10 +171,8 @@ export class Images {
       const marked = await store.transition(id, ['pending', 'ready', 'failed', 'destroying'], 'destroying');
       if (!marked) {
         await this.get(id);
-        throw new DomainError(
-          'image_busy',
-          'the image is being finalised: wait for its end, then destroy it',
-        );
+        const hint = 'wait for its end, then destroy it';
+        throw new DomainError('image_busy', `the image is being finalised: ${hint}`);
       }
       // Disk first, row last: a row without disk can be destroyed again, disk without a row would be forgotten.
       await instances.destroyAllOf(id);
@@ -150,6 +180,10 @@ export class Images {
       await store.delete(id);
     });
   }
+}
+
+function exists({ status }: Image): boolean {
+  return status !== 'creating' && status !== 'destroying';
 }
 
 function requireUploadUser(caller: Caller): void {

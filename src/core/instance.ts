@@ -1,9 +1,14 @@
 /**
  * - `creating`: nobody has been told of it yet
- * - `ready`: runs, or is to run
+ * - `ready`: runs
+ * - `stopped`: its Postgres has ended; it is being started again
+ * - `failed`: it could not be started again several times in a row; tried again from time to time
  * - `destroying`: going away
  */
-export type InstanceStatus = 'creating' | 'ready' | 'destroying';
+export type InstanceStatus = 'creating' | 'ready' | 'stopped' | 'failed' | 'destroying';
+
+/** States in which an instance exists for its owner. */
+export const OWNED: readonly InstanceStatus[] = ['ready', 'stopped', 'failed'];
 
 /** A writable copy of an image with a Postgres process of its own. */
 export interface Instance {
@@ -15,6 +20,8 @@ export interface Instance {
   readonly createdAt: Date;
   readonly updatedAt: Date;
   readonly status: InstanceStatus;
+  /** Why it does not run; present in states `stopped` and `failed`. */
+  readonly failure: string | undefined;
 }
 
 /** PEM texts. */
@@ -57,7 +64,7 @@ export interface InstanceStore {
     avoid: ReadonlySet<number>,
   ): Promise<Instance>;
   find(id: number): Promise<Instance | undefined>;
-  /** Those of one owner that are ready, ordered by id. */
+  /** Those of one owner that exist for him, ordered by id. */
   listByOwner(userEmail: string): Promise<Instance[]>;
   listByImage(imageId: number): Promise<Instance[]>;
   /** All, in every state, ordered by id. */
@@ -66,8 +73,13 @@ export interface InstanceStore {
   open(id: number, credentials: Buffer): Promise<Instance>;
   /** Sealed credentials; undefined when there are none. */
   findCredentials(id: number): Promise<Buffer | undefined>;
-  /** Marks as going away; false when there is no such record. */
-  markDestroying(id: number): Promise<boolean>;
+  /** Moves an instance from one of the states `from` to `to` (compare and set); false when it is in none of them or gone. */
+  transition(
+    id: number,
+    from: readonly InstanceStatus[],
+    to: InstanceStatus,
+    failure?: string,
+  ): Promise<boolean>;
   delete(id: number): Promise<void>;
 }
 
@@ -77,8 +89,20 @@ export interface StartedInstance {
   readonly pid: number;
   /** Admits the world. Resolves when Postgres has been told. */
   open(): Promise<void>;
-  /** Removes all that was made. Resolves when it is gone. */
-  abandon(): Promise<void>;
+  /**
+   * Undoes the start: a new instance is removed, one that existed is stopped. Resolves when that is done, to what Postgres
+   * gave as its reason, if anything.
+   */
+  abandon(): Promise<string | undefined>;
+}
+
+/** Postmasters of the instances, seen from outside. */
+export interface Postmasters {
+  /** Remembers which process is the postmaster of an instance. */
+  remember(id: number, pid: number): Promise<void>;
+  /** Whether that very process goes on and is not suspended; false for an instance that was not remembered. */
+  isAlive(id: number): Promise<boolean>;
+  forget(id: number): void;
 }
 
 /** Instances on disk and as processes. */
@@ -87,8 +111,11 @@ export interface InstanceStorage {
     instance: Pick<Instance, 'id' | 'imageId' | 'port'>,
     chain: CertificateChain,
   ): Promise<StartedInstance>;
-  /** Starts one that exists; resolves to the postmaster's process id. One that runs is left alone. */
-  startInstance(id: number): Promise<number>;
+  /**
+   * Starts one that exists; one that runs is left alone, and only its process id comes back. Throws `instance_failed` when
+   * there is nothing to start.
+   */
+  startInstance(id: number): Promise<StartedInstance | { pid: number }>;
   destroyInstance(id: number): Promise<void>;
   /** Credentials of an instance that Draupnir 5.3 made, from where it kept them. */
   readAdoptedCredentials(id: number): Promise<ClientCredentials>;

@@ -9,13 +9,17 @@ import type {
   InstanceProof,
   InstanceStorage,
   InstanceStore,
+  Postmasters,
   PortProbe,
   PortRange,
   Sealer,
 } from './instance.ts';
-import { openCredentials, sealCredentials } from './sealed-credentials.ts';
+import { OWNED } from './instance.ts';
+import type { Limiter } from './limiter.ts';
 import type { Log } from './log.ts';
+import { openCredentials, sealCredentials } from './sealed-credentials.ts';
 import { SingleFlight } from './single-flight.ts';
+import type { Volume } from './volume.ts';
 
 export interface InstancesParts {
   store: InstanceStore;
@@ -24,6 +28,10 @@ export interface InstancesParts {
   storage: InstanceStorage;
   proof: InstanceProof;
   ports: PortProbe;
+  postmasters: Postmasters;
+  volume: Volume;
+  /** Bounds how many creations run at once. */
+  limiter: Limiter;
   sealer: Sealer;
   issueCertificates: (instanceId: number) => Promise<CertificateChain>;
   log: Log;
@@ -40,6 +48,9 @@ export interface InstanceWithCredentials {
 export class Instances {
   readonly #parts: InstancesParts;
   readonly #creating = new Set<Promise<unknown>>();
+  /** Ids of the creations under way that have one already, and how many do not yet. */
+  readonly #created = new Set<number>();
+  #reserving = 0;
   readonly #destroying = new SingleFlight<number, void>();
   #closed = false;
 
@@ -63,13 +74,12 @@ export class Instances {
 
   /**
    * Makes an instance of a ready image; when it resolves, the database takes connections with the credentials, and
-   * refuses all others. Throws `image_not_found`, `image_not_ready`, `no_free_port`. A failure leaves nothing behind.
+   * refuses all others. Throws `image_not_found`, `image_not_ready`, `no_free_port`, `insufficient_disk`, `too_busy`. A failure
+   * leaves nothing behind.
    */
-  create(caller: Caller, imageId: number, address: string): Promise<InstanceWithCredentials> {
-    if (this.#closed) {
-      return Promise.reject(new DomainError('shutting_down', 'the server is shutting down'));
-    }
-    const creating = this.#create(caller, imageId, address);
+  async create(caller: Caller, imageId: number, address: string): Promise<InstanceWithCredentials> {
+    if (this.#closed) throw new DomainError('shutting_down', 'the server is shutting down');
+    const creating = this.#parts.limiter.run(() => this.#create(caller, imageId, address));
     this.#creating.add(creating);
     return creating.finally(() => this.#creating.delete(creating));
   }
@@ -116,22 +126,24 @@ export class Instances {
   }
 
   /**
-   * Finishes what an earlier run of the server left half done: nobody was told of instances still being created, so they
-   * go; those that should run are started again, after a reboot for example.
+   * Finishes what was left half done, by an earlier run of the server or by a step that failed: nobody was told of instances
+   * still being created, so they go. May run at any time.
    */
-  async recover(): Promise<void> {
-    const { store, storage, log } = this.#parts;
-    for (const instance of await store.list()) {
+  async reconcile(): Promise<void> {
+    const { store, log } = this.#parts;
+    for (const { id, status } of await store.list()) {
+      const orphaned = status === 'creating' && this.#reserving === 0 && !this.#created.has(id);
+      const abandoned = status === 'destroying' && !this.#destroying.has(id);
+      if (!orphaned && !abandoned) continue;
       try {
-        if (instance.status === 'ready') {
-          await storage.startInstance(instance.id);
-        } else {
-          await this.#destroy(instance.id);
-          log.info({ instanceId: instance.id }, 'removed unfinished instance');
+        // What was read may be old: one that has become ready meanwhile stays.
+        if (await store.transition(id, [status], 'destroying')) {
+          await this.#destroy(id);
+          log.info({ instanceId: id }, 'removed unfinished instance');
         }
       } catch (error) {
-        // One that cannot be recovered must not keep the others down.
-        log.error({ instanceId: instance.id, err: error }, 'cannot recover instance');
+        // One that cannot be put in order must not keep the others waiting.
+        log.error({ instanceId: id, err: error }, 'cannot put instance in order');
       }
     }
   }
@@ -146,6 +158,7 @@ export class Instances {
   async #create(caller: Caller, imageId: number, address: string): Promise<InstanceWithCredentials> {
     const { store, images, addresses, storage, proof, sealer, issueCertificates, log } = this.#parts;
     const started = performance.now();
+    await this.#parts.volume.requireSpace();
     const image = await images.find(imageId);
     if (!image || image.status === 'destroying') {
       throw new DomainError('image_not_found', 'no such image');
@@ -164,6 +177,7 @@ export class Instances {
         await process.abandon();
         throw error;
       }
+      await this.#parts.postmasters.remember(id, process.pid);
       await addresses.remember(id, address);
       const credentials = { ca: chain.ca, client: chain.client };
       const instance = await store.open(id, sealCredentials(sealer, id, credentials));
@@ -172,10 +186,12 @@ export class Instances {
       return { instance, credentials };
     } catch (error) {
       await this.#discard(id, error).catch((cause: unknown) => {
-        // The record stays, marked as going away; the next start of the server finishes it.
+        // The record stays; the next round of the reconciler takes it up.
         log.error({ instanceId: id, err: cause }, 'cannot remove unfinished instance');
       });
       throw error;
+    } finally {
+      this.#created.delete(id);
     }
   }
 
@@ -188,20 +204,35 @@ export class Instances {
         userEmail: caller.email,
         ...(caller.sessionId !== undefined && { sessionId: caller.sessionId }),
       };
-      const record = await store.insert({ imageId, ...owner }, portRange, taken);
-      const free = await ports.isFree(record.port).catch(async (error: unknown) => {
+      const record = await this.#insert(() => store.insert({ imageId, ...owner }, portRange, taken));
+      const drop = async (): Promise<void> => {
+        this.#created.delete(record.id);
         await store.delete(record.id);
+      };
+      const free = await ports.isFree(record.port).catch(async (error: unknown) => {
+        await drop();
         throw error;
       });
       if (free) return record;
       taken.add(record.port);
-      await store.delete(record.id);
+      await drop();
+    }
+  }
+
+  async #insert(insert: () => Promise<Instance>): Promise<Instance> {
+    this.#reserving++;
+    try {
+      const record = await insert();
+      this.#created.add(record.id);
+      return record;
+    } finally {
+      this.#reserving--;
     }
   }
 
   async #getOwn(caller: Caller, id: number): Promise<Instance> {
     const instance = await this.#parts.store.find(id);
-    if (instance?.userEmail !== caller.email || instance.status !== 'ready') {
+    if (instance?.userEmail !== caller.email || !OWNED.includes(instance.status)) {
       throw new DomainError('not_found', 'no such instance');
     }
     return instance;
@@ -215,8 +246,9 @@ export class Instances {
 
   #destroy(id: number): Promise<void> {
     return this.#destroying.run(id, async () => {
-      const { store, storage } = this.#parts;
-      if (!(await store.markDestroying(id))) return;
+      const { store, storage, postmasters } = this.#parts;
+      if (!(await store.transition(id, ['creating', ...OWNED, 'destroying'], 'destroying'))) return;
+      postmasters.forget(id);
       // Disk first, row last: a row without disk can be destroyed again, disk without a row would be forgotten.
       await storage.destroyInstance(id);
       await store.delete(id);

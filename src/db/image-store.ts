@@ -8,9 +8,10 @@ interface ImageRow {
   updated_at: Date;
   status: ImageStatus;
   failure: string | null;
+  attempts: number;
 }
 
-const COLUMNS = 'id, backed_up_at, created_at, updated_at, status, failure';
+const COLUMNS = 'id, backed_up_at, created_at, updated_at, status, failure, attempts';
 
 /** Table `images`. */
 export class PgImageStore implements ImageStore {
@@ -22,7 +23,7 @@ export class PgImageStore implements ImageStore {
 
   async insert(image: { backedUpAt: Date; anonymisationScript: string }): Promise<Image> {
     const { rows } = await this.#pool.query<ImageRow>(
-      `INSERT INTO images (backed_up_at, anon, created_at, updated_at) VALUES ($1, $2, now(), now())
+      `INSERT INTO images (backed_up_at, anon, status, created_at, updated_at) VALUES ($1, $2, 'creating', now(), now())
        RETURNING ${COLUMNS}`,
       [image.backedUpAt, image.anonymisationScript],
     );
@@ -56,7 +57,8 @@ export class PgImageStore implements ImageStore {
     failure?: string,
   ): Promise<Image | undefined> {
     const { rows } = await this.#pool.query<ImageRow>(
-      `UPDATE images SET status = $3, failure = $4, ready = ($3 = 'ready'), updated_at = now()
+      `UPDATE images SET status = $3, failure = $4, ready = ($3 = 'ready'), updated_at = now(),
+         attempts = CASE WHEN $3 <> 'finalising' THEN attempts WHEN status = 'finalising' THEN attempts + 1 ELSE 1 END
        WHERE id = $1 AND status = ANY ($2) RETURNING ${COLUMNS}`,
       [id, from, to, failure ?? null],
     );
@@ -77,5 +79,6 @@ function toImage([row]: ImageRow[]): Image {
     updatedAt: row.updated_at,
     status: row.status,
     failure: row.failure ?? undefined,
+    attempts: row.attempts,
   };
 }

@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
 import { DomainError } from '../core/errors.ts';
+import { OWNED } from '../core/instance.ts';
 import type { Instance, InstanceStatus, InstanceStore, PortRange } from '../core/instance.ts';
 import { isUniqueViolation } from './sql-error.ts';
 
@@ -11,9 +12,10 @@ interface InstanceRow {
   created_at: Date;
   updated_at: Date;
   status: InstanceStatus;
+  failure: string | null;
 }
 
-const COLUMNS = 'id, image_id, port, user_email, created_at, updated_at, status';
+const COLUMNS = 'id, image_id, port, user_email, created_at, updated_at, status, failure';
 
 /** Table `instances`. */
 export class PgInstanceStore implements InstanceStore {
@@ -73,7 +75,7 @@ export class PgInstanceStore implements InstanceStore {
   }
 
   listByOwner(userEmail: string): Promise<Instance[]> {
-    return this.#select(`WHERE user_email = $1 AND status = 'ready' ORDER BY id`, [userEmail]);
+    return this.#select(`WHERE user_email = $1 AND status = ANY ($2) ORDER BY id`, [userEmail, OWNED]);
   }
 
   listByImage(imageId: number): Promise<Instance[]> {
@@ -102,10 +104,15 @@ export class PgInstanceStore implements InstanceStore {
     return rows[0]?.credentials ?? undefined;
   }
 
-  async markDestroying(id: number): Promise<boolean> {
+  async transition(
+    id: number,
+    from: readonly InstanceStatus[],
+    to: InstanceStatus,
+    failure?: string,
+  ): Promise<boolean> {
     const { rowCount } = await this.#pool.query(
-      `UPDATE instances SET status = 'destroying', updated_at = now() WHERE id = $1`,
-      [id],
+      `UPDATE instances SET status = $3, failure = $4, updated_at = now() WHERE id = $1 AND status = ANY ($2)`,
+      [id, from, to, failure ?? null],
     );
     return rowCount === 1;
   }
@@ -134,5 +141,6 @@ function toInstance([row]: InstanceRow[]): Instance {
     createdAt: row.created_at,
     updatedAt: row.updated_at,
     status: row.status,
+    failure: row.failure ?? undefined,
   };
 }

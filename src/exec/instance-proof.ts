@@ -4,6 +4,7 @@ import { checkServerIdentity } from 'node:tls';
 import type { ConnectionOptions } from 'node:tls';
 import pg from 'pg';
 import type { Credentials, Instance, InstanceProof } from '../core/instance.ts';
+import { hasEnded, readProcStat } from './proc-stat.ts';
 
 export interface ProofOptions {
   /** Name in the server certificate. */
@@ -21,6 +22,7 @@ const CONNECT_TIMEOUT_MS = 10_000;
 /** SQLSTATEs, PostgreSQL manual appendix A. */
 const INVALID_AUTHORIZATION = '28000';
 const CANNOT_CONNECT_NOW = '57P03';
+const NO_SUCH_DATABASE = '3D000';
 
 type Refusal = 'plaintext' | 'no client certificate' | 'another user';
 
@@ -74,7 +76,8 @@ export class PgInstanceProof implements InstanceProof {
         return;
       } catch (error) {
         if (!isStarting(error)) throw error;
-        if (!isAlive(pid)) throw new Error('Postgres ended while it started', { cause: error });
+        if (hasEnded(await readProcStat(pid)))
+          throw new Error('Postgres ended while it started', { cause: error });
         if (performance.now() > deadline) throw new Error('Postgres did not start in time', { cause: error });
       }
       await delay(POLL_MS);
@@ -96,6 +99,10 @@ export class PgInstanceProof implements InstanceProof {
       if (cluster !== `draupnir-instance-${instance.id}`) {
         throw new Error(`port ${instance.port} is answered by another Postgres`);
       }
+    } catch (error) {
+      // The owner may have dropped database postgres. That is found out after the authentication, by the one Postgres whose
+      // certificate this CA has signed.
+      if (!(error instanceof pg.DatabaseError) || error.code !== NO_SUCH_DATABASE) throw error;
     } finally {
       await client.end();
     }
@@ -152,13 +159,4 @@ function isRefusal(refusal: Refusal, error: unknown): boolean {
 function isStarting(error: unknown): boolean {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   return code === 'ECONNREFUSED' || code === 'ECONNRESET' || code === CANNOT_CONNECT_NOW;
-}
-
-/** Postgres has another user than we: a signal is refused (EPERM) while it lives. */
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return !(error instanceof Error && 'code' in error && error.code === 'ESRCH');
-  }
 }

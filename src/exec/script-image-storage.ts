@@ -1,7 +1,11 @@
 import { DomainError } from '../core/errors.ts';
-import type { ImageStorage } from '../core/image.ts';
+import type { ImageStorage, Progress } from '../core/image.ts';
 import { EX_DATAERR, throwOccupied } from './script-error.ts';
+import type { ScriptProcess } from './script-process.ts';
 import type { ScriptRunner } from './script-runner.ts';
+
+/** What the script says as a step begins. */
+const STEP = /^step ([a-z]+) ([0-9]+)\/([0-9]+)$/;
 
 /** Images on btrfs, by the scripts. */
 export class ScriptImageStorage implements ImageStorage {
@@ -19,32 +23,54 @@ export class ScriptImageStorage implements ImageStorage {
     await this.#scripts.run('draupnir-destroy-image', [id]);
   }
 
-  async finaliseImage(id: number, anonymisationScript: string, signal: AbortSignal): Promise<void> {
+  async finaliseImage(
+    id: number,
+    anonymisationScript: string,
+    signal: AbortSignal,
+    onStep: (progress: Progress) => void = () => undefined,
+  ): Promise<void> {
     const process = this.#scripts.start('draupnir-finalise-image', [id]);
-    const stop = () => process.end();
+    const overdue = Promise.withResolvers<never>();
+    overdue.promise.catch(() => undefined);
+    let patience: NodeJS.Timeout | undefined;
+    const stop = () => {
+      process.end();
+      patience = setTimeout(() => overdue.reject(process.createTimeout()), this.#scripts.timeoutMs);
+    };
     signal.addEventListener('abort', stop);
     if (signal.aborted) stop();
     process.write(`${Buffer.byteLength(anonymisationScript)}\n${anonymisationScript}`);
     try {
-      let reason: string | undefined;
-      for (let line = await process.readLine(); line !== undefined; line = await process.readLine()) {
-        if (line.startsWith('failure ')) reason = line.slice('failure '.length);
-      }
-      const exitCode = await process.exited();
+      const [reason, exitCode] = await Promise.race([follow(process, onStep), overdue.promise]);
       if (exitCode === 0) return;
       if (exitCode === EX_DATAERR && reason) throw new DomainError('finalise_failed', reason);
       if (signal.aborted) throw new DomainError('finalise_interrupted', interruption(signal));
       throw await process.failure();
     } finally {
+      clearTimeout(patience);
       signal.removeEventListener('abort', stop);
       process.end();
     }
   }
 }
 
+/** Reads what the script says to its end; resolves to the reason of a failure and the exit code. */
+async function follow(
+  process: ScriptProcess,
+  onStep: (progress: Progress) => void,
+): Promise<[reason: string | undefined, exitCode: number | undefined]> {
+  let reason: string | undefined;
+  for (let line = await process.readLine(); line !== undefined; line = await process.readLine()) {
+    if (line.startsWith('failure ')) reason = line.slice('failure '.length);
+    const [, step, number, of] = STEP.exec(line) ?? [];
+    if (step !== undefined) onStep({ step, number: Number(number), of: Number(of) });
+  }
+  return [reason, await process.exited()];
+}
+
 function interruption(signal: AbortSignal): string {
   const reason: unknown = signal.reason;
   return reason instanceof Error && reason.name === 'TimeoutError'
     ? 'the preparation took longer than finalise_timeout allows'
-    : 'the server stopped during the preparation; ask for it again';
+    : 'the server is stopping; it goes on with the preparation when it is back';
 }

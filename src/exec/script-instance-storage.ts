@@ -5,16 +5,17 @@ import type {
   InstanceStorage,
   StartedInstance,
 } from '../core/instance.ts';
+import { DomainError } from '../core/errors.ts';
 import { withDeadline } from './deadline.ts';
-import { ScriptError, throwOccupied } from './script-error.ts';
+import { throwOccupied } from './script-error.ts';
 import type { ScriptProcess } from './script-process.ts';
 import type { ScriptRunner } from './script-runner.ts';
 
-/** Longest time for snapshot, configuration and launch, and for opening, in milliseconds. */
-const STEP_TIMEOUT_MS = 60_000;
-
-/** What a script says once Postgres is starting: the postmaster's process id. */
+/** What a script says once Postgres is starting, or when it runs already: the postmaster's process id. */
 const STARTED = /^started ([0-9]+)$/;
+const STARTED_OR_RUNNING = /^(?:started|running) ([0-9]+)$/;
+/** Why a start has failed, in Postgres's own words. */
+const FAILURE = /^failure (.*)$/;
 
 /** Instances on btrfs with a Postgres process each, by the scripts. */
 export class ScriptInstanceStorage implements InstanceStorage {
@@ -35,26 +36,25 @@ export class ScriptInstanceStorage implements InstanceStorage {
       process.write(`${pem}\f`);
     }
     try {
-      const pid = getStartedPid(await expectLine(process, STARTED));
-      return {
-        pid,
-        open: async () => {
-          process.write('open\n');
-          await expectLine(process, /^opened$/);
-          process.end();
-        },
-        abandon: () => abandon(process),
-      };
+      return this.#describeStart(process, await this.#expectLine(process, STARTED));
     } catch (error) {
-      await abandon(process);
+      await this.#abandon(process);
       return throwOccupied(error);
     }
   }
 
-  async startInstance(id: number): Promise<number> {
-    const [line = ''] = await this.#scripts.run('draupnir-start-instance', [id]);
-    if (!STARTED.test(line)) throw new ScriptError('draupnir-start-instance', 0, `answered: ${line}`);
-    return getStartedPid(line);
+  async startInstance(id: number): Promise<StartedInstance | { pid: number }> {
+    const process = this.#scripts.start('draupnir-start-instance', [id]);
+    try {
+      const line = await this.#expectLine(process, STARTED_OR_RUNNING);
+      const started = this.#describeStart(process, line);
+      if (line.startsWith('started')) return started;
+      process.end();
+      return { pid: started.pid };
+    } catch (error) {
+      const reason = await this.#abandon(process);
+      throw reason === undefined ? error : new DomainError('instance_failed', reason, { cause: error });
+    }
   }
 
   async readAdoptedCredentials(id: number): Promise<ClientCredentials> {
@@ -69,24 +69,39 @@ export class ScriptInstanceStorage implements InstanceStorage {
   async destroyInstance(id: number): Promise<void> {
     await this.#scripts.run('draupnir-destroy-instance', [id]);
   }
-}
 
-async function abandon(process: ScriptProcess): Promise<void> {
-  process.end();
-  await process.exited();
-}
+  #describeStart(process: ScriptProcess, line: string): StartedInstance {
+    return {
+      pid: Number(STARTED_OR_RUNNING.exec(line)?.[1]),
+      open: async () => {
+        process.write('open\n');
+        await this.#expectLine(process, /^opened$/);
+        process.end();
+      },
+      abandon: () => this.#abandon(process),
+    };
+  }
 
-async function expectLine(process: ScriptProcess, expected: RegExp): Promise<string> {
-  const line = await withDeadline(
-    process.readLine(),
-    STEP_TIMEOUT_MS,
-    () => new ScriptError('draupnir-create-instance', undefined, 'took too long'),
-  );
-  if (line !== undefined && expected.test(line)) return line;
-  process.end();
-  throw await process.failure();
-}
+  /** Ends the exchange; resolves once the script has undone what it did, to the reason it gives. */
+  async #abandon(process: ScriptProcess): Promise<string | undefined> {
+    process.end();
+    const rest = async (): Promise<string | undefined> => {
+      let reason: string | undefined = FAILURE.exec(process.lastLine)?.[1];
+      for (let line = await process.readLine(); line !== undefined; line = await process.readLine()) {
+        reason = FAILURE.exec(line)?.[1] ?? reason;
+      }
+      await process.exited();
+      return reason;
+    };
+    return withDeadline(rest(), this.#scripts.timeoutMs, () => process.createTimeout());
+  }
 
-function getStartedPid(line: string): number {
-  return Number(STARTED.exec(line)?.[1]);
+  async #expectLine(process: ScriptProcess, expected: RegExp): Promise<string> {
+    const line = await withDeadline(process.readLine(), this.#scripts.timeoutMs, () =>
+      process.createTimeout(),
+    );
+    if (line !== undefined && expected.test(line)) return line;
+    process.end();
+    throw await withDeadline(process.failure(), this.#scripts.timeoutMs, () => process.createTimeout());
+  }
 }

@@ -16,6 +16,7 @@ export class ScriptProcess {
   readonly #lines: AsyncIterator<string, undefined>;
   readonly #ended: Promise<number | undefined>;
   #stderr = '';
+  #lastLine = '';
 
   constructor(name: string, command: Command) {
     this.#name = name;
@@ -51,12 +52,24 @@ export class ScriptProcess {
   /** The next line of stdout, or undefined at its end. */
   async readLine(): Promise<string | undefined> {
     const line = await this.#lines.next();
-    return line.done ? undefined : line.value;
+    if (line.done) return undefined;
+    this.#lastLine = line.value;
+    return line.value;
+  }
+
+  /** The line that was read last, `''` before the first. */
+  get lastLine(): string {
+    return this.#lastLine;
   }
 
   /** Resolves to the exit code once the process is gone. */
   exited(): Promise<number | undefined> {
     return this.#ended;
+  }
+
+  /** The error for a script that does not go on. */
+  createTimeout(): ScriptError {
+    return new ScriptError(this.#name, undefined, `took too long; its last words: ${this.#stderr.trim()}`);
   }
 
   /** The error for an end that is not a success. Call it after `exited`. */

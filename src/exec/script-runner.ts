@@ -1,17 +1,16 @@
 import { withDeadline } from './deadline.ts';
 import { buildScriptCommand, type Script } from './script-command.ts';
-import { ScriptError } from './script-error.ts';
 import { ScriptProcess } from './script-process.ts';
-
-/** Longest time of a script that has no deadline of its own: removing a very large subvolume. */
-const TIMEOUT_MS = 10 * 60_000;
 
 /** Starts the scripts of one installation as root. */
 export class ScriptRunner {
   readonly #scriptsPath: string;
+  /** Longest time of a script, or of one step of an exchange with it, in milliseconds. */
+  readonly timeoutMs: number;
 
-  constructor(scriptsPath: string) {
+  constructor(scriptsPath: string, timeoutMs: number) {
     this.#scriptsPath = scriptsPath;
+    this.timeoutMs = timeoutMs;
   }
 
   /** Starts a script and leaves the exchange with it to the caller. */
@@ -31,6 +30,6 @@ export class ScriptRunner {
       if ((await process.exited()) !== 0) throw await process.failure();
       return lines;
     };
-    return withDeadline(work(), TIMEOUT_MS, () => new ScriptError(script, undefined, 'took too long'));
+    return withDeadline(work(), this.timeoutMs, () => process.createTimeout());
   }
 }

@@ -74,6 +74,7 @@ const SHAPES: Record<ErrorKind | 'internal' | 'method_not_allowed' | 'body_too_l
   finalise_interrupted: { id: 'finalise_interrupted', status: 503, title: 'Finalise Interrupted' },
   image_busy: { id: 'image_busy', status: 409, title: 'Image Busy' },
   id_occupied: { id: 'id_occupied', status: 503, title: 'Id Occupied' },
+  instance_failed: { id: 'instance_failed', status: 503, title: 'Instance Failed' },
   no_free_port: { id: 'no_free_port', status: 503, title: 'No Free Port' },
   oauth_error: {
     id: 'bad_request',
@@ -88,6 +89,10 @@ const SHAPES: Record<ErrorKind | 'internal' | 'method_not_allowed' | 'body_too_l
   },
   too_many_logins: { id: 'too_many_logins', status: 503, title: 'Too Many Logins' },
   shutting_down: { id: 'shutting_down', status: 503, title: 'Shutting Down' },
+  too_busy: { id: 'too_busy', status: 503, title: 'Too Busy' },
+  insufficient_disk: { id: 'insufficient_disk', status: 507, title: 'Insufficient Disk' },
+  storage_unavailable: { id: 'storage_unavailable', status: 503, title: 'Storage Unavailable' },
+  database_unavailable: { id: 'database_unavailable', status: 503, title: 'Database Unavailable' },
   method_not_allowed: { id: 'method_not_allowed', status: 405, title: 'Method Not Allowed' },
   body_too_large: { id: 'body_too_large', status: 413, title: 'Body Too Large' },
 };

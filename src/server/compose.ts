@@ -3,13 +3,17 @@ import { readOrCreateKeyFile } from '../auth/key-file.ts';
 import { SealedBox } from '../auth/sealed-box.ts';
 import type { ServerConfig } from '../config/server-config.ts';
 import { Images } from '../core/images.ts';
+import { InstanceSupervisor } from '../core/instance-supervisor.ts';
 import { Instances } from '../core/instances.ts';
+import { Limiter } from '../core/limiter.ts';
 import type { Log } from '../core/log.ts';
 import { PgAddressStore } from '../db/address-store.ts';
 import { PgImageStore } from '../db/image-store.ts';
 import { PgInstanceStore } from '../db/instance-store.ts';
+import { BtrfsVolume } from '../exec/btrfs-volume.ts';
 import { HostPortProbe } from '../exec/host-port-probe.ts';
 import { PgInstanceProof } from '../exec/instance-proof.ts';
+import { ProcPostmasters } from '../exec/proc-postmasters.ts';
 import { ScriptImageStorage } from '../exec/script-image-storage.ts';
 import { ScriptInstanceStorage } from '../exec/script-instance-storage.ts';
 import { ScriptRunner } from '../exec/script-runner.ts';
@@ -18,6 +22,10 @@ import type { AppParts } from '../http/app.ts';
 import { Loop } from '../jobs/loop.ts';
 import { createCertificateChain } from '../tls/certificate-chain.ts';
 import { composeIdentity } from './identity.ts';
+
+/** How many may wait for their turn: creations take a fraction of a second each, preparations minutes. */
+const CREATE_QUEUE = 100;
+const FINALISE_QUEUE = 20;
 
 /** The server's parts: what answers requests, and what runs beside that. */
 export interface Composition {
@@ -29,9 +37,10 @@ export interface Composition {
 /** Makes the parts of the server of their configuration and fits them together. Starts nothing. */
 export async function compose(config: ServerConfig, pool: pg.Pool, log: Log): Promise<Composition> {
   const sealer = new SealedBox(await readOrCreateKeyFile(config.encryptionKeyFile));
-  const scripts = new ScriptRunner(config.scriptsPath);
+  const scripts = new ScriptRunner(config.scriptsPath, config.scriptTimeoutMs);
   const imageStore = new PgImageStore(pool);
-  const instances = new Instances({
+  const volume = new BtrfsVolume(config.dataPath, config.minFreeSpace);
+  const instanceParts = {
     store: new PgInstanceStore(pool),
     images: imageStore,
     addresses: new PgAddressStore(pool),
@@ -41,18 +50,35 @@ export async function compose(config: ServerConfig, pool: pg.Pool, log: Log): Pr
       startTimeoutMs: config.instanceStartTimeoutMs,
     }),
     ports: new HostPortProbe(),
+    postmasters: new ProcPostmasters(),
+    volume,
+    limiter: new Limiter({ concurrency: config.maxConcurrentCreates, queueLength: CREATE_QUEUE }),
     sealer,
-    issueCertificates: (instanceId) =>
+    issueCertificates: (instanceId: number) =>
       createCertificateChain({ instanceId, hostname: config.publicHostname, now: new Date() }),
     log,
     portRange: { min: config.minInstancePort, max: config.maxInstancePort },
-  });
+  };
+  const instances = new Instances(instanceParts);
   const images = new Images({
     store: imageStore,
     storage: new ScriptImageStorage(scripts),
     instances,
+    volume,
     log,
+    limiter: new Limiter({ concurrency: config.maxConcurrentFinalises, queueLength: FINALISE_QUEUE }),
     finaliseTimeoutMs: config.finaliseTimeoutMs,
+  });
+  const supervisor = new InstanceSupervisor(instanceParts);
+  const reconciling = new Loop({
+    name: 'reconcile',
+    intervalMs: config.reconcileIntervalMs,
+    round: async (signal) => {
+      await instances.reconcile();
+      await images.reconcile();
+      await supervisor.run(signal);
+    },
+    log,
   });
   const { authenticator, logins, cleaner } = composeIdentity(config, { pool, sealer, instances, log });
   const cleaning =
@@ -74,6 +100,6 @@ export async function compose(config: ServerConfig, pool: pg.Pool, log: Log): Pr
       findClientAddress: createClientAddressFinder(config),
       publicHostname: config.publicHostname,
     },
-    loops: cleaning ? [cleaning] : [],
+    loops: cleaning ? [reconciling, cleaning] : [reconciling],
   };
 }

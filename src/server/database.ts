@@ -1,24 +1,15 @@
-import pg from 'pg';
+import type pg from 'pg';
 import { listAssets, readAsset } from '../assets.ts';
 import { createClientConfig } from '../config/client-config.ts';
 import type { DatabaseUrl } from '../config/database-url.ts';
-import type { Log } from '../core/log.ts';
 import type { MigrationFile } from '../db/migrate.ts';
 
 /** Longest wait for a connection, in milliseconds, unless the URL says otherwise. */
 const CONNECT_TIMEOUT_MS = 10_000;
-const MAX_CONNECTIONS = 10;
 
 /** Connection settings for the metadata database. */
 export async function createDatabaseConfig(url: DatabaseUrl): Promise<pg.ClientConfig> {
   return { connectionTimeoutMillis: CONNECT_TIMEOUT_MS, ...(await createClientConfig(url)) };
-}
-
-/** A pool that survives the loss of an idle connection. */
-export function createPool(config: pg.ClientConfig, log: Log): pg.Pool {
-  const pool = new pg.Pool({ ...config, max: MAX_CONNECTIONS });
-  pool.on('error', (error) => log.warn({ err: error }, 'lost an idle database connection'));
-  return pool;
 }
 
 /** The migrations that travel with the program. */

@@ -6,14 +6,19 @@ import { loadServerConfig } from '../config/load-server-config.ts';
 import { formatWarning } from '../config/problem.ts';
 import type { ServerConfig } from '../config/server-config.ts';
 import { listPendingMigrations, migrate } from '../db/migrate.ts';
+import { createMetadataPool } from '../db/metadata-pool.ts';
 import { ServerLock } from '../db/server-lock.ts';
+import type { LockEvents } from '../db/server-lock.ts';
 import { VERSION } from '../version.ts';
 import { compose, type Composition } from './compose.ts';
-import { createDatabaseConfig, createPool, listMigrations } from './database.ts';
+import { createDatabaseConfig, listMigrations } from './database.ts';
 import { checkHostConf } from './host-conf.ts';
 import { openListeners } from './listeners.ts';
 import { createLog } from './log.ts';
 import { reportStartFailure } from './start-failure.ts';
+
+/** sysexits.h */
+const EX_TEMPFAIL = 75;
 
 /** `draupnir server`: runs until it is told to stop (SIGTERM, SIGINT); resolves to an exit code only when it cannot start. */
 export async function runServer(options: { configFile: string }): Promise<number> {
@@ -31,14 +36,13 @@ export async function runServer(options: { configFile: string }): Promise<number
     log.info({ version: VERSION, pid: process.pid }, 'starting');
 
     const database = await createDatabaseConfig(config.databaseUrl);
-    const onLost = (error: Error): void => log.error({ err: error }, 'lost the lock of the database');
-    opened.use(await ServerLock.acquire(database, onLost));
+    opened.use(await ServerLock.acquire(database, tellLock(log)));
     await bringUpToDate(config, database, log);
-    const pool = createPool(database, log);
+    const pool = createMetadataPool(database, log);
     opened.defer(() => pool.end());
     const composition = await compose(config, pool, log);
-    await composition.app.instances.recover();
-    await composition.app.images.recover();
+    await composition.app.instances.reconcile();
+    await composition.app.images.reconcile();
     const listeners = await openListeners(config.http, composition.app);
     for (const loop of composition.loops) loop.start();
     closeOnSignal(config, { composition, listeners, opened, log });
@@ -47,6 +51,18 @@ export async function runServer(options: { configFile: string }): Promise<number
     await opened.disposeAsync();
     return reportStartFailure(error);
   }
+}
+
+/** Another server that uses the database would finish, and undo, what this one does: then this one ends. */
+function tellLock(log: Logger): LockEvents {
+  return {
+    onLost: (error) => log.warn({ err: error }, 'lost the lock of the database: taking it again'),
+    onRegained: () => log.info({}, 'has the lock of the database again'),
+    onTaken: (error) => {
+      log.fatal({ err: error }, 'another server has taken over');
+      process.exit(EX_TEMPFAIL);
+    },
+  };
 }
 
 async function bringUpToDate(config: ServerConfig, database: pg.ClientConfig, log: Logger): Promise<void> {

@@ -4,7 +4,7 @@ import type { ImageStatus } from '../../../src/core/image.ts';
 import { PgImageStore } from '../../../src/db/image-store.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
-const STATES = ['pending', 'finalising', 'ready', 'failed', 'destroying'] as const;
+const STATES = ['creating', 'pending', 'finalising', 'ready', 'failed', 'destroying'] as const;
 const NEW = { backedUpAt: new Date('2017-05-01T12:00:00.789Z'), anonymisationScript: 'SELECT 1;\n-- ü🐘' };
 
 let database: TestDatabase;
@@ -28,9 +28,9 @@ async function addInState(status: ImageStatus): Promise<number> {
 }
 
 describe('the images in the database', () => {
-  it('are pending when they are new, and keep time and script as they are', async () => {
+  it('are being made when they are new, and keep time and script as they are', async () => {
     const image = await store.insert(NEW);
-    expect(image).toMatchObject({ status: 'pending', failure: undefined, backedUpAt: NEW.backedUpAt });
+    expect(image).toMatchObject({ status: 'creating', failure: undefined, backedUpAt: NEW.backedUpAt });
     expect(Math.abs(image.createdAt.getTime() - Date.now())).toBeLessThan(60_000);
     expect(await store.find(image.id)).toEqual(image);
     expect(await store.getAnonymisationScript(image.id)).toBe(NEW.anonymisationScript);
@@ -39,8 +39,16 @@ describe('the images in the database', () => {
   it('are listed by id, in every state, also after changes', async () => {
     const ids = [];
     for (const state of STATES) ids.push(await addInState(state));
-    await store.transition(ids[0] ?? 0, ['pending'], 'finalising');
+    await store.transition(ids[0] ?? 0, ['creating', 'pending'], 'finalising');
     expect((await store.list()).map((image) => image.id)).toEqual(ids);
+  });
+
+  it('count how often their preparation was begun since it was asked for', async () => {
+    const id = await addInState('pending');
+    const begin = async () => (await store.transition(id, STATES, 'finalising'))?.attempts;
+    expect([await begin(), await begin(), await begin()]).toEqual([1, 2, 3]);
+    expect(await store.transition(id, ['finalising'], 'failed', 'why')).toMatchObject({ attempts: 3 });
+    expect([await begin(), await begin()]).toEqual([1, 2]);
   });
 
   it('never get an id again', async () => {

@@ -32,7 +32,7 @@ beforeEach(async () => {
   await pool.query('TRUNCATE images CASCADE');
   const image = await images.insert({ backedUpAt: new Date(), anonymisationScript: '' });
   imageId = image.id;
-  await images.transition(imageId, ['pending'], 'ready');
+  await images.transition(imageId, ['creating'], 'ready');
 });
 
 function insert(userEmail = ADA, range = RANGE, avoid: ReadonlySet<number> = NONE): Promise<Instance> {
@@ -146,30 +146,33 @@ describe('the record of an instance', () => {
 
   it('is not opened when it is going away or gone', async () => {
     const { id } = await insert();
-    expect(await store.markDestroying(id)).toBe(true);
+    expect(await store.transition(id, ['creating', 'ready'], 'destroying')).toBe(true);
     await expect(store.open(id, BOX)).rejects.toMatchObject({ kind: 'image_not_ready' });
     expect((await store.find(id))?.status).toBe('destroying');
     expect(await store.findCredentials(id)).toBeUndefined();
     await store.delete(id);
     await expect(store.open(id, BOX)).rejects.toMatchObject({ kind: 'image_not_ready' });
-    expect(await store.markDestroying(id)).toBe(false);
+    expect(await store.transition(id, ['creating', 'ready'], 'destroying')).toBe(false);
     expect(await store.find(id)).toBeUndefined();
     await store.delete(id);
   });
 
-  it('is listed for its owner only while it is ready, and always with its image', async () => {
-    const [ready, creating, destroying, other] = [
+  it('is listed for its owner while it exists for him, running or not, and always with its image', async () => {
+    const [ready, stopped, creating, destroying, other] = [
+      await insert(),
       await insert(),
       await insert(),
       await insert(),
       await insert('bob@example.com'),
     ];
-    for (const { id } of [destroying, ready, other]) await store.open(id, BOX);
-    await store.markDestroying(destroying.id);
+    for (const { id } of [destroying, ready, stopped, other]) await store.open(id, BOX);
+    await store.transition(destroying.id, ['ready'], 'destroying');
     const ids = (instances: Instance[]): number[] => instances.map(({ id }) => id);
-    expect(ids(await store.listByOwner(ADA))).toEqual([ready.id]);
+    await store.transition(stopped.id, ['ready'], 'stopped', 'no space');
+    expect(await store.find(stopped.id)).toMatchObject({ status: 'stopped', failure: 'no space' });
+    expect(ids(await store.listByOwner(ADA))).toEqual([ready.id, stopped.id]);
     expect(ids(await store.listByOwner('ADA@example.com'))).toEqual([]);
-    const all = [ready.id, creating.id, destroying.id, other.id];
+    const all = [ready.id, stopped.id, creating.id, destroying.id, other.id];
     expect(ids(await store.listByImage(imageId))).toEqual(all);
     expect(ids(await store.list())).toEqual(all);
     expect(await store.listByImage(imageId + 1)).toEqual([]);

@@ -5,6 +5,7 @@ import { SealedBox } from '../../../src/auth/sealed-box.ts';
 import { parseServerConfig } from '../../../src/config/server-config.ts';
 import type { InstanceStorage } from '../../../src/core/instance.ts';
 import { Images } from '../../../src/core/images.ts';
+import { Limiter } from '../../../src/core/limiter.ts';
 import { Instances } from '../../../src/core/instances.ts';
 import { Secret } from '../../../src/core/secret.ts';
 import { PgAddressStore } from '../../../src/db/address-store.ts';
@@ -37,12 +38,15 @@ class FakeDisk implements InstanceStorage {
     return Promise.resolve({
       pid: 1,
       open: () => Promise.resolve(),
-      abandon: () => Promise.resolve(void this.existing.delete(id)),
+      abandon: () => {
+        this.existing.delete(id);
+        return Promise.resolve(undefined);
+      },
     });
   }
 
-  startInstance(): Promise<number> {
-    return Promise.resolve(1);
+  startInstance(): Promise<{ pid: number }> {
+    return Promise.resolve({ pid: 1 });
   }
 
   readAdoptedCredentials(): Promise<never> {
@@ -55,6 +59,8 @@ class FakeDisk implements InstanceStorage {
     return Promise.resolve();
   }
 }
+
+const VOLUME = { requireMounted: () => Promise.resolve(), requireSpace: () => Promise.resolve() };
 
 export interface ApiServerOptions extends Omit<IdentityLimits, 'now'> {
   environment?: string;
@@ -98,6 +104,13 @@ export class ApiServer {
       storage: this.disk,
       proof: { prove: () => Promise.resolve() },
       ports: { isFree: () => Promise.resolve(true) },
+      postmasters: {
+        remember: () => Promise.resolve(),
+        isAlive: () => Promise.resolve(true),
+        forget: () => undefined,
+      },
+      volume: VOLUME,
+      limiter: new Limiter({ concurrency: 10, queueLength: 100 }),
       sealer,
       issueCertificates: () => Promise.resolve({ ca: pair, server: pair, client: pair }),
       log,
@@ -120,6 +133,8 @@ export class ApiServer {
           destroyImage: () => Promise.resolve(),
         },
         instances: this.instances,
+        volume: VOLUME,
+        limiter: new Limiter({ concurrency: 10, queueLength: 100 }),
         log,
         finaliseTimeoutMs: 1000,
       }),

@@ -65,6 +65,10 @@ describe('parseServerConfig', () => {
       finaliseTimeoutMs: 21_600_000,
       instanceStartTimeoutMs: 60_000,
       shutdownTimeoutMs: 30_000,
+      scriptTimeoutMs: 120_000,
+      reconcileIntervalMs: 2000,
+      maxConcurrentCreates: 8,
+      maxConcurrentFinalises: 2,
       logLevel: 'info',
     });
     expect(databaseUrl).toMatchObject({
@@ -459,6 +463,7 @@ describe('sample/config.toml', () => {
       ...config,
       sentryDsn: expect.anything() as unknown,
       whitelistReconcileIntervalMs: 300_000,
+      minFreeSpace: 20 * 2 ** 30,
       http: { ...config?.http, insecureListenAddress: { host: '127.0.0.1', port: 8080 } },
     });
   });

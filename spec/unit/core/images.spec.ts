@@ -47,7 +47,12 @@ describe('the creation of an image', () => {
   it('makes the record, then the place to upload to', async () => {
     const image = await world.images.create(upload, NEW);
     expect(image).toMatchObject({ id: 1, status: 'pending', backedUpAt: NEW.backedUpAt });
-    expect(world.steps.taken).toEqual(['images.insert', 'disk.createImage']);
+    expect(world.steps.taken).toEqual([
+      'volume.requireSpace',
+      'images.insert',
+      'disk.createImage',
+      'images.transition pending',
+    ]);
     expect([...world.imageDisk.uploads]).toEqual([1]);
     expect(world.log.lines).toEqual([{ level: 'info', fields: { imageId: 1 }, message: 'created image' }]);
   });
@@ -79,6 +84,7 @@ describe('the finalisation of an image', () => {
     expect([...world.imageDisk.snapshots]).toEqual([id]);
     expect(world.steps.taken).toEqual([
       'images.find',
+      'volume.requireSpace',
       'images.transition finalising',
       'images.getAnonymisationScript',
       'disk.finaliseImage',
@@ -143,10 +149,49 @@ describe('the finalisation of an image', () => {
     ]);
   });
 
-  it('is busy when another server prepares the image', async () => {
-    const id = world.imageStore.add('finalising');
-    await expect(world.images.finalise(upload, id)).rejects.toMatchObject({ kind: 'image_busy' });
+  it('takes up a preparation that was interrupted', async () => {
+    const id = world.imageStore.add('finalising', '', 1);
+    expect(await world.images.finalise(upload, id)).toMatchObject({ status: 'ready', attempts: 2 });
+  });
+
+  it('can be begun without waiting for its end, and followed', async () => {
+    const id = world.imageStore.add('pending');
+    const hold = world.steps.hold('disk.finaliseImage');
+    const image = await world.images.beginFinalising(upload, id);
+    expect(image).toMatchObject({ id, status: 'finalising' });
     expect(status(id)).toBe('finalising');
+    await hold.reached;
+    expect(world.images.getProgress(id)).toEqual({ step: 'unpack', number: 1, of: 2 });
+    expect(await world.images.beginFinalising(upload, id)).toMatchObject({ status: 'finalising' });
+    const joined = world.images.finalise(upload, id);
+    hold.release();
+    expect((await joined).status).toBe('ready');
+    expect(world.imageDisk.scripts).toHaveLength(1);
+    expect(world.images.getProgress(id)).toBeUndefined();
+    expect((await world.images.beginFinalising(upload, id)).status).toBe('ready');
+  });
+
+  it('that was begun without waiting leaves its failure with the image', async () => {
+    const id = world.imageStore.add('pending');
+    const hold = world.steps.hold('images.transition failed');
+    world.steps.failOnce('disk.finaliseImage', new DomainError('finalise_failed', 'line 3'));
+    await world.images.beginFinalising(upload, id);
+    await hold.reached;
+    hold.release();
+    await world.images.close();
+    expect(await world.images.get(id)).toMatchObject({ status: 'failed', failure: 'line 3' });
+  });
+
+  it('waits for its turn, and is refused unrecorded when too many wait', async () => {
+    world.imageDisk.neverEnds = true;
+    const ids = [1, 2, 3, 4, 5].map(() => world.imageStore.add('pending'));
+    const last = ids.pop() ?? 0;
+    for (const id of ids) await world.images.beginFinalising(upload, id);
+    expect(ids.map(status)).toEqual(ids.map(() => 'finalising'));
+    expect(world.images.getProgress(4)).toEqual({ step: 'queued', number: 0, of: 0 });
+    await expect(world.images.finalise(upload, last)).rejects.toMatchObject({ kind: 'too_busy' });
+    expect(status(last)).toBe('pending');
+    await world.images.close();
   });
 
   it('answers not_found for an image that is unknown or going away', async () => {
@@ -155,22 +200,20 @@ describe('the finalisation of an image', () => {
     await expect(world.images.finalise(upload, 99)).rejects.toMatchObject({ kind: 'not_found' });
   });
 
-  it('ends early when the server closes, which waits for that end', async () => {
+  it('ends early when the server closes, which waits for that end; the next server takes it up', async () => {
     const id = world.imageStore.add('pending');
     world.imageDisk.neverEnds = true;
     const begun = world.steps.hold('disk.finaliseImage');
-    const hold = world.steps.hold('images.transition failed');
     const outcome = world.images.finalise(upload, id).catch((error: unknown) => error);
     await begun.reached;
-    begun.release();
     let closed = false;
     const closing = world.images.close().then(() => (closed = true));
-    await hold.reached;
+    await Promise.resolve();
     expect(closed).toBe(false);
-    hold.release();
+    begun.release();
     await closing;
     expect(await outcome).toMatchObject({ kind: 'finalise_interrupted' });
-    expect(status(id)).toBe('failed');
+    expect(status(id)).toBe('finalising');
   });
 
   it('is not begun any more once the server closes, though a ready image is still answered', async () => {
@@ -250,33 +293,70 @@ describe('the destruction of an image', () => {
   });
 });
 
-describe('the recovery of the images', () => {
-  it('finishes destructions, marks interrupted preparations as failed and leaves the rest', async () => {
+describe('the reconciliation of the images', () => {
+  it('finishes destructions, takes up interrupted preparations and leaves the rest', async () => {
     const states = ['pending', 'finalising', 'ready', 'failed', 'destroying'] as const;
     const [pending = 0, finalising = 0, ready = 0, failed = 0, destroying = 0] = states.map((state) =>
       world.imageStore.add(state),
     );
     world.imageDisk.uploads.add(destroying).add(finalising);
-    await world.images.recover();
+    await world.images.reconcile();
+    expect((await world.images.finalise(upload, finalising)).status).toBe('ready');
     expect([pending, finalising, ready, failed, destroying].map(status)).toEqual([
       'pending',
-      'failed',
+      'ready',
       'ready',
       'failed',
       undefined,
     ]);
-    expect((await world.images.get(finalising)).failure).toMatch(/^the server stopped/);
+    expect(world.imageDisk.scripts).toHaveLength(1);
     expect([...world.imageDisk.uploads]).toEqual([finalising]);
-    expect((await world.images.finalise(upload, finalising)).status).toBe('ready');
+  });
+
+  it('gives up a preparation that was interrupted too often, and it may be asked for again', async () => {
+    const id = world.imageStore.add('finalising', '', 5);
+    await world.images.reconcile();
+    expect(await world.images.get(id)).toMatchObject({
+      status: 'failed',
+      failure: 'the preparation was interrupted 5 times; ask for it again',
+    });
+    expect(world.imageDisk.scripts).toEqual([]);
+    expect((await world.images.finalise(upload, id)).status).toBe('ready');
+  });
+
+  it('leaves alone what is under way', async () => {
+    const hold = world.steps.hold('disk.createImage');
+    const created = world.images.create(upload, NEW);
+    await hold.reached;
+    await world.images.reconcile();
+    expect(world.imageStore.rows.get(1)?.status).toBe('creating');
+    hold.release();
+    expect((await created).status).toBe('pending');
+    const preparing = world.steps.hold('disk.finaliseImage');
+    const finalised = world.images.finalise(upload, 1);
+    await preparing.reached;
+    await world.images.reconcile();
+    preparing.release();
+    await finalised;
+    expect(world.imageDisk.scripts).toHaveLength(1);
+  });
+
+  it('removes an image nobody was told of', async () => {
+    const id = world.imageStore.add('creating');
+    world.imageDisk.uploads.add(id);
+    expect(await world.images.list()).toEqual([]);
+    await world.images.reconcile();
+    expect(world.imageStore.rows.size).toBe(0);
+    expect(world.imageDisk.uploads.size).toBe(0);
   });
 
   it('goes on when one image cannot be destroyed', async () => {
     const stuck = world.imageStore.add('destroying');
     const interrupted = world.imageStore.add('finalising');
     world.steps.failOnce('disk.destroyImage');
-    await world.images.recover();
+    await world.images.reconcile();
     expect(status(stuck)).toBe('destroying');
-    expect(status(interrupted)).toBe('failed');
+    expect((await world.images.finalise(upload, interrupted)).status).toBe('ready');
     expect(world.log.at('error')).toHaveLength(1);
   });
 });

@@ -9,6 +9,7 @@ const ADDRESS = '192.0.2.7';
 
 /** What a creation does, in order. */
 const CREATION = [
+  'volume.requireSpace',
   'images.find',
   'instances.insert',
   'ports.isFree',
@@ -16,6 +17,7 @@ const CREATION = [
   'disk.createInstance',
   'proof.prove',
   'process.open',
+  'postmasters.remember',
   'addresses.remember',
   'instances.open',
 ];
@@ -56,7 +58,7 @@ describe('the creation of an instance', () => {
     expect((await world.instances.create(ada, imageId, ADDRESS)).instance.port).toBe(6000);
   });
 
-  it.each(CREATION.slice(2))('leaves nothing behind when the answer of %s is lost', async (step) => {
+  it.each(CREATION.slice(3))('leaves nothing behind when the answer of %s is lost', async (step) => {
     world.steps.failOnce(step, new Error('answer lost'), 'after');
     await expect(world.instances.create(ada, imageId, ADDRESS)).rejects.toThrow('answer lost');
     expect(world.store.rows.size).toBe(0);
@@ -92,7 +94,7 @@ describe('the creation of an instance', () => {
     expect(world.store.rows.get(1)?.status).toBe('destroying');
     expect(world.log.at('error')).toHaveLength(1);
     expect(await world.instances.list(ada)).toEqual([]);
-    await world.instances.recover();
+    await world.instances.reconcile();
     expect(world.store.rows.size).toBe(0);
     expect(world.disk.existing.size).toBe(0);
   });
@@ -187,7 +189,7 @@ describe('an instance', () => {
     await world.instances.destroy(caller, id);
     expect(world.steps.taken).toEqual([
       'instances.find',
-      'instances.markDestroying',
+      'instances.transition destroying',
       'disk.destroyInstance',
       'instances.delete',
     ]);
@@ -282,23 +284,33 @@ describe('the closing of the instances', () => {
   });
 });
 
-describe('the recovery of the instances', () => {
-  it('starts those that should run and removes those nobody was told of', async () => {
-    const states = ['ready', 'creating', 'destroying', 'ready'] as const;
+describe('the reconciliation of the instances', () => {
+  it('removes those nobody was told of, and finishes destructions', async () => {
+    const states = ['ready', 'creating', 'destroying', 'stopped', 'failed'] as const;
     const ids = states.map((status) => world.store.add({ imageId, userEmail: ada.email, status }));
     for (const id of ids) world.disk.existing.set(id, 'open');
-    await world.instances.recover();
-    expect(world.disk.started).toEqual([1, 4]);
-    expect([...world.store.rows.keys()]).toEqual([1, 4]);
-    expect([...world.disk.existing.keys()]).toEqual([1, 4]);
+    await world.instances.reconcile();
+    expect([...world.store.rows.keys()]).toEqual([1, 4, 5]);
+    expect([...world.disk.existing.keys()]).toEqual([1, 4, 5]);
   });
 
-  it('does not let one that cannot start keep the others down', async () => {
-    for (let i = 0; i < 3; i++) world.store.add({ imageId, userEmail: ada.email, status: 'ready' });
-    world.steps.failOnce('disk.startInstance 1');
-    await world.instances.recover();
-    expect(world.disk.started).toEqual([2, 3]);
+  it.each(['instances.insert', 'ports.isFree', 'disk.createInstance', 'proof.prove', 'instances.open'])(
+    'leaves alone a creation that is at %s',
+    async (step) => {
+      const hold = world.steps.hold(step);
+      const created = world.instances.create(ada, imageId, ADDRESS);
+      await hold.reached;
+      await world.instances.reconcile();
+      hold.release();
+      expect((await created).instance.status).toBe('ready');
+    },
+  );
+
+  it('does not let one that cannot be removed keep the others', async () => {
+    for (let i = 0; i < 2; i++) world.store.add({ imageId, userEmail: ada.email, status: 'destroying' });
+    world.steps.failOnce('disk.destroyInstance');
+    await world.instances.reconcile();
+    expect([...world.store.rows.keys()]).toEqual([1]);
     expect(world.log.at('error')).toHaveLength(1);
-    expect(world.store.rows.get(1)?.status).toBe('ready');
   });
 });

@@ -49,6 +49,16 @@ describe('the finalisation by the script', () => {
     expect(error).not.toHaveProperty('cause');
   });
 
+  it('tells each step as it begins', async () => {
+    const steps: unknown[] = [];
+    const body = 'echo "step unpack 1/2"; echo "step scrub 2/2"; echo done';
+    await createStorage(body).finaliseImage(7, '', never, (step) => steps.push(step));
+    expect(steps).toEqual([
+      { step: 'unpack', number: 1, of: 2 },
+      { step: 'scrub', number: 2, of: 2 },
+    ]);
+  });
+
   it.each([
     ['exits with 65 without a reason', 'exit 65', 65],
     ['exits otherwise with a reason', 'echo "failure x"; exit 70', 70],
@@ -63,7 +73,7 @@ describe('the finalisation by the script', () => {
     stop.abort();
     await expect(finalised).rejects.toMatchObject({
       kind: 'finalise_interrupted',
-      message: 'the server stopped during the preparation; ask for it again',
+      message: 'the server is stopping; it goes on with the preparation when it is back',
     });
   });
 

@@ -81,11 +81,11 @@ describe('an instance of the scripts', () => {
   it('is started and destroyed by its id', async () => {
     const storage = new ScriptInstanceStorage(
       new StubScripts({
-        'draupnir-start-instance': 'echo "started 99$1"',
+        'draupnir-start-instance': 'echo "running 99$1"',
         'draupnir-destroy-instance': '[[ $# -eq 1 && $1 == 5 ]]',
       }),
     );
-    expect(await storage.startInstance(5)).toBe(995);
+    expect(await storage.startInstance(5)).toEqual({ pid: 995 });
     await storage.destroyInstance(5);
     await expect(storage.destroyInstance(6)).rejects.toMatchObject({ name: 'ScriptError' });
   });
@@ -97,4 +97,40 @@ describe('an instance of the scripts', () => {
       await expect(storage.startInstance(5)).rejects.toMatchObject({ name: 'ScriptError' });
     },
   );
+
+  /** As the real script does it: Postgres is stopped again unless it is told to open. */
+  const start = `echo started 4711; IFS= read -r word
+    if [[ $word == open ]]; then echo opened; else echo "failure no such port"; exit 65; fi`;
+
+  it('that was started is opened after its proof', async () => {
+    const storage = new ScriptInstanceStorage(new StubScripts({ 'draupnir-start-instance': start }));
+    const started = await storage.startInstance(5);
+    if (!('open' in started)) throw new Error('it was not started');
+    expect(started.pid).toBe(4711);
+    await started.open();
+  });
+
+  it('tells why it has ended when its start is abandoned', async () => {
+    const storage = new ScriptInstanceStorage(new StubScripts({ 'draupnir-start-instance': start }));
+    const started = await storage.startInstance(5);
+    expect(await ('abandon' in started ? started.abandon() : undefined)).toBe('no such port');
+  });
+
+  it('that cannot be started at all is refused with the reason', async () => {
+    const body = 'echo "failure its files are gone"; exit 65';
+    const storage = new ScriptInstanceStorage(new StubScripts({ 'draupnir-start-instance': body }));
+    await expect(storage.startInstance(5)).rejects.toMatchObject({
+      kind: 'instance_failed',
+      message: 'its files are gone',
+    });
+  });
+
+  it('is not waited for longer than the time-out, when the script hangs', async () => {
+    // It says nothing while its stdin is open, and ends with it.
+    const scripts = new StubScripts({ 'draupnir-start-instance': 'cat >/dev/null' }, 50);
+    await expect(new ScriptInstanceStorage(scripts).startInstance(5)).rejects.toMatchObject({
+      name: 'ScriptError',
+      exitCode: undefined,
+    });
+  });
 });

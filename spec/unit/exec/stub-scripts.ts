@@ -11,10 +11,10 @@ export class StubScripts extends ScriptRunner {
   readonly #directory: string;
 
   /** `bodies` are bash. The scripts are gone when the running test ends. */
-  constructor(bodies: Partial<Record<Script, string>>) {
+  constructor(bodies: Partial<Record<Script, string>>, timeoutMs = 60_000) {
     const directory = mkdtempSync(join(tmpdir(), 'draupnir-stubs-'));
     onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
-    super(directory);
+    super(directory, timeoutMs);
     this.#directory = directory;
     for (const [script, body] of Object.entries(bodies)) {
       writeFileSync(join(directory, script), `#!/bin/bash\n${body}\n`, { mode: 0o700 });

@@ -1,5 +1,5 @@
 import { DomainError } from '../../../src/core/errors.ts';
-import type { ImageStorage } from '../../../src/core/image.ts';
+import type { ImageStorage, Progress } from '../../../src/core/image.ts';
 import type { Steps } from './steps.ts';
 
 /** Images on an imaginary disk. Steps: `disk.<method>`. */
@@ -20,8 +20,14 @@ export class FakeImageStorage implements ImageStorage {
     return this.#steps.run('disk.createImage', () => void this.uploads.add(id));
   }
 
-  async finaliseImage(id: number, anonymisationScript: string, signal: AbortSignal): Promise<void> {
+  async finaliseImage(
+    id: number,
+    anonymisationScript: string,
+    signal: AbortSignal,
+    onStep: (progress: Progress) => void,
+  ): Promise<void> {
     this.scripts.push(anonymisationScript);
+    onStep({ step: 'unpack', number: 1, of: 2 });
     await this.#steps.run('disk.finaliseImage', () => undefined);
     if (this.neverEnds) await aborted(signal);
     if (signal.aborted) throw new DomainError('finalise_interrupted', 'interrupted; ask for it again');

@@ -14,16 +14,16 @@ export class FakeImageStore implements ImageStore {
   }
 
   /** Puts a row there, past all rules; its id. */
-  add(status: ImageStatus, script = 'SELECT 1'): number {
+  add(status: ImageStatus, script = 'SELECT 1', attempts = 0): number {
     const id = ++this.#lastId;
     const times = { backedUpAt: CREATED, createdAt: CREATED, updatedAt: CREATED };
-    this.rows.set(id, { id, ...times, status, failure: undefined, script });
+    this.rows.set(id, { id, ...times, status, failure: undefined, attempts, script });
     return id;
   }
 
   insert(image: { backedUpAt: Date; anonymisationScript: string }): Promise<Image> {
     return this.#steps.run('images.insert', () => {
-      const id = this.add('pending', image.anonymisationScript);
+      const id = this.add('creating', image.anonymisationScript);
       const row = { ...this.#get(id), backedUpAt: image.backedUpAt };
       this.rows.set(id, row);
       return row;
@@ -51,7 +51,9 @@ export class FakeImageStore implements ImageStore {
     return this.#steps.run(`images.transition ${to}`, () => {
       const row = this.rows.get(id);
       if (!row || !from.includes(row.status)) return undefined;
-      const changed = { ...row, status: to, failure };
+      const again = row.status === 'finalising' ? row.attempts + 1 : 1;
+      const attempts = to === 'finalising' ? again : row.attempts;
+      const changed = { ...row, status: to, failure, attempts };
       this.rows.set(id, changed);
       return changed;
     });

@@ -38,6 +38,7 @@ export class FakeInstanceStorage implements InstanceStorage {
         abandon: async () => {
           this.#creating.get(id)?.resolve(undefined);
           await this.#steps.run('process.abandon', () => this.existing.delete(id));
+          return undefined;
         },
       };
     });
@@ -45,10 +46,19 @@ export class FakeInstanceStorage implements InstanceStorage {
     return made;
   }
 
-  startInstance(id: number): Promise<number> {
+  /** What an abandoned start gives as its reason. */
+  reason: string | undefined;
+
+  startInstance(id: number): Promise<StartedInstance | { pid: number }> {
     return this.#steps.run(`disk.startInstance ${id}`, () => {
+      if (this.existing.get(id) === 'open') return { pid: FAKE_PID };
       this.started.push(id);
-      return FAKE_PID;
+      this.existing.set(id, 'closed');
+      return {
+        pid: FAKE_PID,
+        open: () => this.#steps.run('process.open', () => void this.existing.set(id, 'open')),
+        abandon: () => this.#steps.run('process.abandon', () => this.reason),
+      };
     });
   }
 

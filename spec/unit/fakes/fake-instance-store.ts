@@ -1,4 +1,5 @@
 import { DomainError } from '../../../src/core/errors.ts';
+import { OWNED } from '../../../src/core/instance.ts';
 import type { Instance, InstanceStatus, InstanceStore, PortRange } from '../../../src/core/instance.ts';
 import type { Steps } from './steps.ts';
 
@@ -18,7 +19,14 @@ export class FakeInstanceStore implements InstanceStore {
   /** Puts a row there, past all rules; its id. */
   add(instance: { imageId: number; userEmail: string; status: InstanceStatus; port?: number }): number {
     const id = ++this.#lastId;
-    this.rows.set(id, { port: 5000 + id, ...instance, id, createdAt: CREATED, updatedAt: CREATED });
+    this.rows.set(id, {
+      port: 5000 + id,
+      ...instance,
+      id,
+      createdAt: CREATED,
+      updatedAt: CREATED,
+      failure: undefined,
+    });
     return id;
   }
 
@@ -44,7 +52,7 @@ export class FakeInstanceStore implements InstanceStore {
 
   listByOwner(userEmail: string): Promise<Instance[]> {
     return this.#steps.run('instances.listByOwner', () =>
-      [...this.rows.values()].filter((row) => row.userEmail === userEmail && row.status === 'ready'),
+      [...this.rows.values()].filter((row) => row.userEmail === userEmail && OWNED.includes(row.status)),
     );
   }
 
@@ -72,11 +80,17 @@ export class FakeInstanceStore implements InstanceStore {
     return this.#steps.run('instances.findCredentials', () => this.credentials.get(id));
   }
 
-  markDestroying(id: number): Promise<boolean> {
-    return this.#steps.run('instances.markDestroying', () => {
+  transition(
+    id: number,
+    from: readonly InstanceStatus[],
+    to: InstanceStatus,
+    failure?: string,
+  ): Promise<boolean> {
+    return this.#steps.run(`instances.transition ${to}`, () => {
       const row = this.rows.get(id);
-      if (row) this.rows.set(id, { ...row, status: 'destroying' });
-      return row !== undefined;
+      if (!row || !from.includes(row.status)) return false;
+      this.rows.set(id, { ...row, status: to, failure });
+      return true;
     });
   }
 

@@ -1,7 +1,16 @@
 import type { AddressStore } from '../../../src/core/addresses.ts';
 import { Images } from '../../../src/core/images.ts';
-import type { CertificateChain, InstanceProof, PortProbe, Sealer } from '../../../src/core/instance.ts';
+import type {
+  CertificateChain,
+  InstanceProof,
+  PortProbe,
+  Postmasters,
+  Sealer,
+} from '../../../src/core/instance.ts';
+import { InstanceSupervisor } from '../../../src/core/instance-supervisor.ts';
 import { Instances } from '../../../src/core/instances.ts';
+import { Limiter } from '../../../src/core/limiter.ts';
+import type { Volume } from '../../../src/core/volume.ts';
 import { FakeImageStorage } from './fake-image-storage.ts';
 import { FakeImageStore } from './fake-image-store.ts';
 import { FakeInstanceStorage } from './fake-instance-storage.ts';
@@ -23,6 +32,45 @@ export class FakeAddressStore implements AddressStore {
 
   remember(instanceId: number, address: string): Promise<void> {
     return this.#steps.run('addresses.remember', () => void this.remembered.push({ instanceId, address }));
+  }
+}
+
+/** Postmasters that live until a test says otherwise. */
+export class FakePostmasters implements Postmasters {
+  readonly alive = new Set<number>();
+  readonly #steps: Steps;
+
+  constructor(steps: Steps) {
+    this.#steps = steps;
+  }
+
+  remember(id: number): Promise<void> {
+    return this.#steps.run('postmasters.remember', () => void this.alive.add(id));
+  }
+
+  isAlive(id: number): Promise<boolean> {
+    return Promise.resolve(this.alive.has(id));
+  }
+
+  forget(id: number): void {
+    this.alive.delete(id);
+  }
+}
+
+/** A volume with room, unless the step `volume.requireSpace` or `volume.requireMounted` is made to fail. */
+export class FakeVolume implements Volume {
+  readonly #steps: Steps;
+
+  constructor(steps: Steps) {
+    this.#steps = steps;
+  }
+
+  requireMounted(): Promise<void> {
+    return this.#steps.run('volume.requireMounted', () => undefined);
+  }
+
+  requireSpace(): Promise<void> {
+    return this.#steps.run('volume.requireSpace', () => undefined);
   }
 }
 
@@ -92,6 +140,8 @@ export function createWorld() {
     addresses: new FakeAddressStore(steps),
     ports: new FakePortProbe(steps),
     proof: new FakeProof(steps),
+    postmasters: new FakePostmasters(steps),
+    volume: new FakeVolume(steps),
     sealer: new FakeSealer(),
   };
   const instances = new Instances({
@@ -100,6 +150,9 @@ export function createWorld() {
     addresses: parts.addresses,
     storage: parts.disk,
     proof: parts.proof,
+    postmasters: parts.postmasters,
+    volume: parts.volume,
+    limiter: new Limiter({ concurrency: 4, queueLength: 4 }),
     ports: parts.ports,
     sealer: parts.sealer,
     issueCertificates: (id) => steps.run('certificates.issue', () => createFakeChain(id)),
@@ -110,8 +163,16 @@ export function createWorld() {
     store: parts.imageStore,
     storage: parts.imageDisk,
     instances,
+    volume: parts.volume,
+    limiter: new Limiter({ concurrency: 2, queueLength: 2 }),
     log,
     finaliseTimeoutMs: 60_000,
   });
-  return { ...parts, images, instances };
+  let now = 0;
+  const supervisor = new InstanceSupervisor({ ...parts, storage: parts.disk }, () => now);
+  /** Lets the time of the supervisor pass, in milliseconds. */
+  const pass = (ms: number): void => {
+    now += ms;
+  };
+  return { ...parts, images, instances, supervisor, pass };
 }

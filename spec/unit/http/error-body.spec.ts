@@ -52,6 +52,11 @@ const EXPECTED: Record<ErrorKind, object> = {
   ),
   oauth_error: errorObject('bad_request', 400, 'OAuth Error', 'There was some oauth error'),
   too_many_logins: errorObject('too_many_logins', 503, 'Too Many Logins', REASON),
+  instance_failed: errorObject('instance_failed', 503, 'Instance Failed', REASON),
+  too_busy: errorObject('too_busy', 503, 'Too Busy', REASON),
+  insufficient_disk: errorObject('insufficient_disk', 507, 'Insufficient Disk', REASON),
+  storage_unavailable: errorObject('storage_unavailable', 503, 'Storage Unavailable', REASON),
+  database_unavailable: errorObject('database_unavailable', 503, 'Database Unavailable', REASON),
   shutting_down: errorObject('shutting_down', 503, 'Shutting Down', REASON),
 };
 

@@ -15,6 +15,7 @@ describe('sparse fieldsets', () => {
   it.each([
     ['fields[images]=status,failure', { status: 'pending', failure: null }],
     ['fields[images]=ready', { ready: false }],
+    ['fields[images]=progress', { progress: null }],
     ['fields%5Bimages%5D=status', { status: 'pending' }],
     ['fields[images]=', {}],
     ['fields[images]=ready&fields[images]=status', { ready: false, status: 'pending' }],
@@ -42,7 +43,8 @@ describe('sparse fieldsets', () => {
       expect(answer.statusCode).toBe(400);
       expect(answer.json()).toMatchObject({
         id: 'bad_request',
-        detail: 'fields[images] may name backed_up_at, created_at, failure, ready, status, updated_at',
+        detail:
+          'fields[images] may name backed_up_at, created_at, failure, progress, ready, status, updated_at',
       });
     },
   );

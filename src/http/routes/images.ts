@@ -22,7 +22,7 @@ const NewImage = Type.Object({
 const FIELDS: Fields = {
   type: 'images',
   standard: ['backed_up_at', 'created_at', 'ready', 'updated_at'],
-  onRequest: ['status', 'failure'],
+  onRequest: ['status', 'progress', 'failure'],
 };
 
 /** `/images` and below. */
@@ -37,7 +37,7 @@ export function registerImages(app: FastifyInstance, parts: AppParts): void {
   registerResource(app, '/images', guards, {
     GET: async (request, reply) => {
       const all = await images.list();
-      return sendJson(reply, { data: all.map((image) => toResource(request, image)) });
+      return sendJson(reply, { data: all.map((image) => toResource(parts, request, image)) });
     },
     POST: withAttributes(NewImage, async (attributes, request, reply) => {
       const backedUpAt = new Date(attributes.backed_up_at);
@@ -46,12 +46,13 @@ export function registerImages(app: FastifyInstance, parts: AppParts): void {
         backedUpAt,
         anonymisationScript: attributes.anonymisation_script,
       });
-      return sendJson(reply.code(201), toDocument(request, image));
+      return sendJson(reply.code(201), toDocument(parts, request, image));
     }),
   });
 
   registerResource(app, '/images/:id', guards, {
-    GET: async (request, reply) => sendJson(reply, toDocument(request, await images.get(getId(request)))),
+    GET: async (request, reply) =>
+      sendJson(reply, toDocument(parts, request, await images.get(getId(request)))),
     DELETE: async (request, reply) => {
       await images.destroy(getCaller(request), getId(request));
       return reply.code(204).send();
@@ -60,24 +61,40 @@ export function registerImages(app: FastifyInstance, parts: AppParts): void {
 
   registerResource(app, '/images/:id/done', guards, {
     POST: async (request, reply) => {
-      const image = await images.finalise(getCaller(request), getId(request));
-      return sendJson(reply, toDocument(request, image));
+      const id = getId(request);
+      if (!prefersAsync(request)) {
+        return sendJson(reply, toDocument(parts, request, await images.finalise(getCaller(request), id)));
+      }
+      const image = await images.beginFinalising(getCaller(request), id);
+      void reply.header('preference-applied', 'respond-async').header('location', `/images/${id}`);
+      return sendJson(reply.code(image.status === 'ready' ? 200 : 202), toDocument(parts, request, image));
     },
   });
 }
 
-function toDocument(request: FastifyRequest, image: Image): object {
-  return { data: toResource(request, image) };
+/** RFC 7240, section 4.1: the caller would rather look again than wait. Node has joined the lines of the header. */
+function prefersAsync(request: FastifyRequest): boolean {
+  const preferences = String(request.headers['prefer'] ?? '').split(',');
+  return preferences.some((preference) => /^respond-async\b/i.test(preference.trim()));
 }
 
-function toResource(request: FastifyRequest, image: Image): object {
+function toDocument(parts: Pick<AppParts, 'images'>, request: FastifyRequest, image: Image): object {
+  return { data: toResource(parts, request, image) };
+}
+
+function toResource({ images }: Pick<AppParts, 'images'>, request: FastifyRequest, image: Image): object {
   const standard: ImageResource['attributes'] = {
     backed_up_at: formatTime(image.backedUpAt),
     created_at: formatTime(image.createdAt),
     ready: image.status === 'ready',
     updated_at: formatTime(image.updatedAt),
   };
-  const all = { ...standard, status: image.status, failure: image.failure ?? null };
+  const all = {
+    ...standard,
+    status: image.status,
+    progress: images.getProgress(image.id) ?? null,
+    failure: image.failure ?? null,
+  };
   const attributes = selectAttributes(request, FIELDS, all);
   return { type: 'images', id: String(image.id), attributes };
 }

@@ -20,7 +20,7 @@ const NewInstance = Type.Object({ image_id: Type.Unknown() });
 const FIELDS: Fields = {
   type: 'instances',
   standard: ['hostname', 'image_id', 'port', 'created_at', 'updated_at'],
-  onRequest: ['status'],
+  onRequest: ['status', 'failure'],
 };
 
 /** `/instances` and below. */
@@ -95,6 +95,10 @@ function toResource(request: FastifyRequest, instance: Instance, hostname: strin
     created_at: formatTime(instance.createdAt),
     updated_at: formatTime(instance.updatedAt),
   };
-  const attributes = selectAttributes(request, FIELDS, { ...standard, status: instance.status });
+  const attributes = selectAttributes(request, FIELDS, {
+    ...standard,
+    status: instance.status,
+    failure: instance.failure ?? null,
+  });
   return { type: 'instances', id: String(instance.id), attributes };
 }

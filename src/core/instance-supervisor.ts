@@ -1,0 +1,126 @@
+import { DomainError } from './errors.ts';
+import { OWNED } from './instance.ts';
+import type { Instance } from './instance.ts';
+import type { InstancesParts } from './instances.ts';
+import { Limiter } from './limiter.ts';
+import { openCredentials } from './sealed-credentials.ts';
+
+export type SupervisorParts = Pick<
+  InstancesParts,
+  'store' | 'storage' | 'proof' | 'postmasters' | 'volume' | 'sealer' | 'log'
+>;
+
+/** Waits before an instance is started again, in milliseconds: twice as long after each attempt, up to the longest. */
+const FIRST_DELAY_MS = 1000;
+const LONGEST_DELAY_MS = 5 * 60_000;
+/** Attempts in a row after which an instance counts as failed. */
+const MAX_ATTEMPTS = 5;
+/** One whose last start is longer ago than this, in milliseconds, has run well since. */
+const RECOVERED_MS = LONGEST_DELAY_MS + 60_000;
+/** Instances that are started at once, after a reboot for example. */
+const CONCURRENCY = 4;
+
+/** How the starts of one instance went lately. */
+interface History {
+  /** In a row, none of which lasted. */
+  attempts: number;
+  /** When the last one was made, on the clock of `now`. */
+  lastAt: number;
+}
+
+/** Keeps the Postgres of every instance running: one that has ended is started again, ever more slowly if that does not last. */
+export class InstanceSupervisor {
+  readonly #parts: SupervisorParts;
+  readonly #now: () => number;
+  readonly #histories = new Map<number, History>();
+
+  /** `now`: a clock in milliseconds that never goes back. */
+  constructor(parts: SupervisorParts, now: () => number = () => performance.now()) {
+    this.#parts = parts;
+    this.#now = now;
+  }
+
+  /** One round over all instances. Begins no more work once the signal fires. Throws `storage_unavailable`. */
+  async run(signal?: AbortSignal): Promise<void> {
+    await this.#parts.volume.requireMounted();
+    const instances = (await this.#parts.store.list()).filter(({ status }) => OWNED.includes(status));
+    this.#forgetAllBut(new Set(instances.map(({ id }) => id)));
+    const limiter = new Limiter({ concurrency: CONCURRENCY, queueLength: instances.length });
+    const checks = instances.map((instance) =>
+      limiter.run(async () => {
+        if (!signal?.aborted) await this.#check(instance);
+      }),
+    );
+    await Promise.all(checks);
+  }
+
+  async #check(instance: Instance): Promise<void> {
+    const { store, postmasters, log } = this.#parts;
+    const { id, status } = instance;
+    try {
+      if (await postmasters.isAlive(id)) {
+        if (status !== 'ready') await store.transition(id, ['stopped', 'failed'], 'ready');
+      } else if (this.#isDue(id)) {
+        await this.#start(instance);
+      }
+    } catch (error) {
+      // The trouble of one must not keep the others waiting.
+      log.error({ instanceId: id, err: error }, 'cannot supervise instance');
+    }
+  }
+
+  async #start({ id, port }: Instance): Promise<void> {
+    const { store, storage, proof, postmasters, log } = this.#parts;
+    const attempts = this.#countAttempt(id);
+    try {
+      const process = await storage.startInstance(id);
+      if ('open' in process) {
+        try {
+          await proof.prove({ id, port }, await this.#getCredentials(id), process);
+          await process.open();
+        } catch (error) {
+          const reason = await process.abandon();
+          throw reason === undefined ? error : new DomainError('instance_failed', reason, { cause: error });
+        }
+        log.info({ instanceId: id, attempts }, 'started instance');
+      }
+      await postmasters.remember(id, process.pid);
+      await store.transition(id, ['stopped', 'failed'], 'ready');
+    } catch (error) {
+      const reason = error instanceof DomainError ? error.message : 'Postgres did not come up';
+      const status = attempts < MAX_ATTEMPTS ? 'stopped' : 'failed';
+      // It may be going away meanwhile; then nobody asks any more.
+      if (await store.transition(id, OWNED, status, reason)) {
+        log.warn({ instanceId: id, attempts, reason, err: error }, 'instance cannot be started');
+      }
+    }
+  }
+
+  async #getCredentials(id: number) {
+    const box = await this.#parts.store.findCredentials(id);
+    if (!box) throw new Error(`instance ${id} has no credentials`);
+    return openCredentials(this.#parts.sealer, id, box);
+  }
+
+  #isDue(id: number): boolean {
+    const history = this.#histories.get(id);
+    if (!history) return true;
+    const delayMs = Math.min(FIRST_DELAY_MS * 2 ** (history.attempts - 1), LONGEST_DELAY_MS);
+    return this.#now() >= history.lastAt + delayMs;
+  }
+
+  #countAttempt(id: number): number {
+    const now = this.#now();
+    const history = this.#histories.get(id);
+    const inARow = history !== undefined && now < history.lastAt + RECOVERED_MS;
+    const attempts = inARow ? history.attempts + 1 : 1;
+    this.#histories.set(id, { attempts, lastAt: now });
+    return attempts;
+  }
+
+  #forgetAllBut(ids: ReadonlySet<number>): void {
+    for (const id of this.#histories.keys()) {
+      if (!ids.has(id)) this.#histories.delete(id);
+    }
+  }
+}

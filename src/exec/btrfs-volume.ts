@@ -1,0 +1,65 @@
+import { constants } from 'node:fs';
+import type { StatsFs } from 'node:fs';
+import { access, statfs } from 'node:fs/promises';
+import { DomainError } from '../core/errors.ts';
+import type { Volume } from '../core/volume.ts';
+
+/** Type of a btrfs file system (statfs(2), BTRFS_SUPER_MAGIC). */
+const BTRFS = 0x9123683e;
+const GIB = 2 ** 30;
+/** By default 5 % of the volume, or 10 GiB, whichever is less, stays free. */
+const DEFAULT_SHARE = 0.05;
+const DEFAULT_LIMIT = 10 * GIB;
+
+/** The btrfs volume at the data path. */
+export class BtrfsVolume implements Volume {
+  readonly #path: string;
+  readonly #minFreeBytes: number | undefined;
+
+  /** `minFreeBytes`: what must stay free; 0 asks for nothing. */
+  constructor(path: string, minFreeBytes?: number) {
+    this.#path = path;
+    this.#minFreeBytes = minFreeBytes;
+  }
+
+  async requireMounted(): Promise<void> {
+    await this.#look();
+  }
+
+  async requireSpace(): Promise<void> {
+    const { bsize, blocks, bavail } = await this.#look();
+    const wanted = this.#minFreeBytes ?? Math.min(blocks * bsize * DEFAULT_SHARE, DEFAULT_LIMIT);
+    const missing = wanted - bavail * bsize;
+    if (missing <= 0) return;
+    const hint = 'destroy images or instances that nobody needs';
+    throw new DomainError('insufficient_disk', `the volume lacks ${formatSize(missing)}: ${hint}`);
+  }
+
+  async #look(): Promise<StatsFs> {
+    const stats = await statfs(this.#path).catch((cause: unknown) => {
+      throw unavailable('cannot be read', cause);
+    });
+    if (stats.type !== BTRFS) throw unavailable('is not on btrfs: is the volume mounted?');
+    // That we may not write there is told apart, and after, that nobody may (access(2), EROFS).
+    await access(this.#path, constants.W_OK).catch((error: unknown) => {
+      if (isReadOnly(error)) throw unavailable('is mounted read-only', error);
+    });
+    return stats;
+  }
+}
+
+function isReadOnly(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'EROFS';
+}
+
+function unavailable(reason: string, cause?: unknown): DomainError {
+  const hint = 'tell the operator';
+  return new DomainError('storage_unavailable', `the data path ${reason}; ${hint}`, { cause });
+}
+
+/** In MiB or GiB, rounded up. */
+function formatSize(bytes: number): string {
+  return bytes < GIB
+    ? `${Math.ceil(bytes / 2 ** 20)} MiB`
+    : `${(Math.ceil((bytes / GIB) * 10) / 10).toFixed(1)} GiB`;
+}
