@@ -438,6 +438,27 @@ describe('parseServerConfig', () => {
   });
 });
 
+describe('a size', () => {
+  it.each([
+    ['"0MiB"', 0],
+    ['"512MiB"', 512 * 2 ** 20],
+    ['"1.5GiB"', 1.5 * 2 ** 30],
+    ['"2TiB"', 2 * 2 ** 40],
+  ])('%s is that many bytes', (text, bytes) => {
+    expect(parseServerConfig(write({ min_free_space: text }), FILE).config?.minFreeSpace).toBe(bytes);
+  });
+
+  it.each(['10', '"10"', '"10GB"', '"-1GiB"', '"1e3MiB"', '"GiB"', '" 1GiB"', '"9999999MiB"'])(
+    'is not %s',
+    (text) => {
+      const { problems } = parseServerConfig(write({ min_free_space: text }), FILE);
+      expect(problems.map(formatProblem)).toEqual([
+        expect.stringMatching(/min_free_space: must be a size, such as "500MiB" or "10GiB"/),
+      ]);
+    },
+  );
+});
+
 describe('sample/config.toml', () => {
   const published = readFileSync(new URL('../../../sample/config.toml', import.meta.url), 'utf8');
   const sample = published.replaceAll('"replace-this', '"own');
