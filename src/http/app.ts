@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { ServerOptions } from 'node:https';
+import { finished } from 'node:stream/promises';
 import fastify from 'fastify';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Authenticator } from '../core/caller.ts';
@@ -74,9 +75,9 @@ export function buildApp(parts: AppParts, tls?: ServerOptions): FastifyInstance 
     logRequest(parts, request, reply);
     next();
   });
-  app.setErrorHandler<FastifyError>((error, request, reply) => {
+  app.setErrorHandler<FastifyError>(async (error, request, reply) => {
     const answer = classify(error, request, parts.log);
-    if (answer.status === 413) keepConnection(request, reply);
+    if (answer.status === 413) await receiveRest(request, reply);
     return sendError(reply, answer);
   });
   app.setNotFoundHandler((_request, reply) => sendError(reply, buildError('not_found')));
@@ -91,12 +92,14 @@ export function buildApp(parts: AppParts, tls?: ServerOptions): FastifyInstance 
 }
 
 /**
- * A client sees the answer only when it has sent its body: if the connection were closed before, as Fastify would, most would
- * report a reset connection instead. What comes is thrown away, for as long as a request may take.
+ * A client looks for the answer when it has sent its body: if the connection were closed before, by Fastify or because the
+ * client wants it closed after the answer, most would report a broken one instead. What comes is thrown away, for as long as
+ * a request may take.
  */
-function keepConnection(request: FastifyRequest, reply: FastifyReply): void {
+async function receiveRest(request: FastifyRequest, reply: FastifyReply): Promise<void> {
   void reply.removeHeader('connection');
-  request.raw.resume();
+  // Rejects when the client hangs up: then nobody waits for the answer.
+  await finished(request.raw.resume()).catch(() => undefined);
 }
 
 /** Domain errors and bad requests become their shapes; all else is logged with its cause, and never shown. */

@@ -45,6 +45,11 @@ export interface Instance {
   credentials: { ca: string; cert: string; key: string };
 }
 
+/** One who sends this token. */
+export function withToken(token: string): { authorization: string } {
+  return { authorization: `Bearer ${token}` };
+}
+
 interface ImageBody {
   data: { id: string; attributes: { ready: boolean; backed_up_at: string } };
 }
@@ -110,8 +115,8 @@ export class Api {
     expectStatus(204, await this.send('DELETE', `/images/${id}`, { as: 'upload' }));
   }
 
-  async listImageIds(): Promise<number[]> {
-    return readIds(expectStatus(200, await this.send('GET', '/images')));
+  async listImageIds(as: ApiRequest['as'] = 'developer'): Promise<number[]> {
+    return readIds(expectStatus(200, await this.send('GET', '/images', { as })));
   }
 
   async createInstance(imageId: number, as: ApiRequest['as'] = 'developer'): Promise<Instance> {
@@ -119,8 +124,8 @@ export class Api {
     return readInstance(expectStatus(201, await this.send('POST', '/instances', { as, body })));
   }
 
-  async getInstance(id: number): Promise<Instance> {
-    return readInstance(expectStatus(200, await this.send('GET', `/instances/${id}`)));
+  async getInstance(id: number, as: ApiRequest['as'] = 'developer'): Promise<Instance> {
+    return readInstance(expectStatus(200, await this.send('GET', `/instances/${id}`, { as })));
   }
 
   async destroyInstance(id: number): Promise<void> {
@@ -132,12 +137,16 @@ export class Api {
   }
 }
 
-function buildHeaders({ as = 'developer', version = VERSION, headers }: ApiRequest): Record<string, string> {
+function buildHeaders(request: ApiRequest): Record<string, string> {
+  const { as = 'developer', version = VERSION, headers } = request;
+  const body = serialise(request.body);
   const tokens = { developer: `Bearer ${DEVELOPER}`, upload: `Bearer ${SECRET}`, none: undefined };
   const authorization = typeof as === 'string' ? tokens[as] : as.authorization;
   return {
     ...(version !== null && { 'Draupnir-Version': version }),
     ...(authorization !== undefined && { Authorization: authorization }),
+    // With some methods Node would send the body and not say so.
+    ...(body !== undefined && { 'Content-Length': String(Buffer.byteLength(body)) }),
     ...headers,
   };
 }

@@ -1,7 +1,7 @@
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { getApiCertificate } from './certificate.ts';
-import { type Outcome, run, runCommand } from './command.ts';
+import { type CommandOptions, type Outcome, run, runCommand, type Running, startCommand } from './command.ts';
 import { getInstallation, SECRET, DEVELOPER, UPLOAD_USER } from './installation.ts';
 
 /** A person with a settings file and a directory for temporary files, who runs the built executable. */
@@ -16,11 +16,11 @@ export class Cli {
     this.#env = { ...env, HOME: dir, TMPDIR: dir, DRAUPNIR_SETTINGS: this.settings };
   }
 
-  /** One whose settings name the server and hold a token. */
-  static async create(as: 'developer' | 'upload'): Promise<Cli> {
+  /** One whose settings name the server and hold a token; `nobody` holds none. */
+  static async create(as: 'developer' | 'upload' | 'nobody'): Promise<Cli> {
     const installation = getInstallation();
     const cli = await Cli.createWithoutSettings();
-    const token = as === 'upload' ? SECRET : DEVELOPER;
+    const token = { developer: DEVELOPER, upload: SECRET, nobody: '' }[as];
     const domain = `localhost:${installation.httpsPort}`;
     await cli.writeFile(
       'settings',
@@ -38,17 +38,24 @@ export class Cli {
   }
 
   /** Runs `draupnir ARGS…`. */
-  run(
-    args: readonly string[],
-    options: { env?: Record<string, string>; input?: string } = {},
-  ): Promise<Outcome> {
-    return this.#execute([getInstallation().program, ...args], options);
+  run(args: readonly string[], options: CommandOptions = {}): Promise<Outcome> {
+    return this.execute([getInstallation().program, ...args], options);
+  }
+
+  /** Starts `draupnir ARGS…`. */
+  start(args: readonly string[], options: CommandOptions = {}): Running {
+    return startCommand([getInstallation().program, ...args], this.#complete(options));
   }
 
   /** Runs a bash script in which `draupnir` is the program. */
   bash(script: string, env: Record<string, string> = {}): Promise<Outcome> {
     const prelude = `set -Eeuo pipefail\ndraupnir() { '${getInstallation().program}' "$@"; }\n`;
-    return this.#execute(['bash', '-c', prelude + script], { env });
+    return this.execute(['bash', '-c', prelude + script], { env });
+  }
+
+  /** Runs another program as the person. */
+  execute(argv: readonly string[], options: CommandOptions = {}): Promise<Outcome> {
+    return runCommand(argv, this.#complete(options));
   }
 
   /** Writes a file that belongs to the person; resolves to its path. */
@@ -59,10 +66,7 @@ export class Cli {
     return file;
   }
 
-  #execute(
-    argv: readonly string[],
-    options: { env?: Record<string, string>; input?: string },
-  ): Promise<Outcome> {
-    return runCommand(argv, { user: UPLOAD_USER, ...options, env: { ...this.#env, ...options.env } });
+  #complete(options: CommandOptions): CommandOptions {
+    return { user: UPLOAD_USER, ...options, env: { ...this.#env, ...options.env } };
   }
 }

@@ -20,19 +20,48 @@ export const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 /** No command of the tests takes longer, in milliseconds. */
 const TIMEOUT_MS = 120_000;
 
+/** A program that was started. */
+export interface Running {
+  pid: number;
+  /** What it has written so far. */
+  readonly stderr: string;
+  outcome: Promise<Outcome>;
+}
+
 /** Runs a program to its end, whatever that is. */
 export async function runCommand(argv: readonly string[], options: CommandOptions = {}): Promise<Outcome> {
+  return readOutcome(await spawnCommand(argv, options));
+}
+
+/** Starts a program; what it writes can be looked at while it runs. */
+export function startCommand(argv: readonly string[], options: CommandOptions = {}): Running {
+  const child = spawnCommand(argv, options);
+  let stderr = '';
+  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+  return {
+    pid: child.pid ?? 0,
+    get stderr() {
+      return stderr;
+    },
+    outcome: child.then(readOutcome),
+  };
+}
+
+function spawnCommand(argv: readonly string[], options: CommandOptions) {
   const [file = '', ...args] = options.user === undefined ? argv : asUser(options.user, argv);
-  const { exitCode, stdout, stderr } = await execa(file, args, {
+  return execa(file, args, {
     // The checkout may be closed to the other user.
     cwd: '/',
     reject: false,
     timeout: TIMEOUT_MS,
     extendEnv: false,
     env: { PATH, LC_ALL: 'C.UTF-8', ...options.env },
-    ...(options.input === undefined ? { stdin: 'ignore' } : { input: options.input }),
-    stripFinalNewline: false,
+    ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
+    stripFinalNewline: false as const,
   });
+}
+
+function readOutcome({ exitCode, stdout, stderr }: Outcome): Outcome {
   return { exitCode, stdout, stderr };
 }
 

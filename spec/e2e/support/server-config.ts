@@ -4,12 +4,24 @@ import { getApiCertificate } from './certificate.ts';
 import { run } from './command.ts';
 import { INSTANCE_PORTS, type Installation, SECRET, SERVER_USER } from './installation.ts';
 
+/** An identity provider, and the registration there. */
+export interface Provider {
+  clientId: string;
+  clientSecret: string;
+  registration: { authUrl: string; tokenUrl: string; tokeninfoUrl: string };
+}
+
 /** What tests vary. */
 export interface ConfigChoices {
   /** `test` admits the developer's token. */
   environment?: string;
   ports?: { min: number; max: number };
   database?: string;
+  /** Go duration. */
+  cleanInterval?: string;
+  versionCheck?: 'exact' | 'compatible';
+  /** Where people sign in; needs another `environment` than `test`. Without, nobody can. */
+  provider?: Provider;
 }
 
 /** Writes a configuration that the server's user alone can read; resolves to its path. */
@@ -26,6 +38,7 @@ export async function writeServerConfig(
 
 function formatServerConfig(installation: Installation, choices: ConfigChoices): string {
   const { environment = 'test', ports = INSTANCE_PORTS, database = 'draupnir' } = choices;
+  const { cleanInterval = '30m', versionCheck = 'exact' } = choices;
   const { certificate, key } = getApiCertificate(installation);
   return `database_url = "host=${installation.metadata} user=${SERVER_USER} dbname=${database}"
 data_path = "${installation.data}"
@@ -33,11 +46,12 @@ environment = "${environment}"
 shared_secret = "${SECRET}"
 trusted_user_email_domain = "@example.com"
 public_hostname = "localhost"
-clean_interval = "30m"
+clean_interval = "${cleanInterval}"
 min_instance_port = ${ports.min}
 max_instance_port = ${ports.max}
 scripts_path = "${installation.scripts}"
 encryption_key_file = "${join(installation.state, 'encryption.key')}"
+api_version_check = "${versionCheck}"
 
 [http]
 listen_address = "127.0.0.1:${installation.httpsPort}"
@@ -47,8 +61,16 @@ tls_private_key = "${key}"
 
 [oauth]
 redirect_url = "https://localhost:${installation.httpsPort}/oauth_callback"
-client_id = "none"
-client_secret = "none"
-enabled = false
+${formatProvider(choices.provider)}`;
+}
+
+function formatProvider(provider: Provider | undefined): string {
+  if (!provider) return 'client_id = "none"\nclient_secret = "none"\nenabled = false\n';
+  const { clientId, clientSecret, registration } = provider;
+  return `client_id = "${clientId}"
+client_secret = "${clientSecret}"
+auth_url = "${registration.authUrl}"
+token_url = "${registration.tokenUrl}"
+tokeninfo_url = "${registration.tokeninfoUrl}"
 `;
 }

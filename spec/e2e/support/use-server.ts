@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, expect, inject } from 'vitest';
+import { FakeGoogle } from '../../support/google.ts';
 import { Api } from './api.ts';
 import { getInstallation } from './installation.ts';
+import { queryMetadata } from './metadata.ts';
 import { Server } from './server.ts';
 import { type ConfigChoices, writeServerConfig } from './server-config.ts';
 
@@ -13,11 +15,32 @@ export interface ServerInUse {
   start(): Promise<void>;
 }
 
+/** A server that people sign in at, and its provider. */
+export interface GoogleServerInUse extends ServerInUse {
+  google: FakeGoogle;
+}
+
+/** As `useServer`, with accounts at a Google of its own. */
+export function useGoogleServer(choices: ConfigChoices = {}): GoogleServerInUse {
+  let google: FakeGoogle | undefined;
+  const getGoogle = (): FakeGoogle => {
+    if (!google) throw new Error('the provider was not started');
+    return google;
+  };
+  // Around the server: hooks that end things run in the opposite order.
+  beforeAll(async () => {
+    google = await FakeGoogle.start();
+  });
+  afterAll(() => getGoogle().stop());
+  const server = useServer(() => ({ environment: 'e2e', provider: getGoogle(), ...choices }));
+  return Object.defineProperty(server as GoogleServerInUse, 'google', { get: getGoogle });
+}
+
 /**
  * Runs a server for the tests of a file; afterwards it destroys what they made, all but the shared image. An unexpected
  * failure in the server's log fails the file.
  */
-export function useServer(choices: ConfigChoices = {}): ServerInUse {
+export function useServer(choices: ConfigChoices | (() => ConfigChoices) = {}): ServerInUse {
   const servers: Server[] = [];
   const inUse: ServerInUse = {
     get api() {
@@ -30,7 +53,8 @@ export function useServer(choices: ConfigChoices = {}): ServerInUse {
     },
     async start() {
       const installation = getInstallation();
-      const config = await writeServerConfig(installation, 'config.toml', choices);
+      const chosen = typeof choices === 'function' ? choices() : choices;
+      const config = await writeServerConfig(installation, 'config.toml', chosen);
       servers.push(await Server.start(installation, config));
     },
   };
@@ -49,12 +73,9 @@ export function useServer(choices: ConfigChoices = {}): ServerInUse {
 }
 
 async function destroyAll(api: Api): Promise<void> {
-  for (const as of ['developer', 'upload'] as const) {
-    const answer = await api.send('GET', '/instances', { as });
-    if (answer.status !== 200) continue;
-    for (const { id } of (answer.json as { data: { id: string }[] }).data)
-      await api.destroyInstance(Number(id));
-  }
+  // Nobody is shown the instances of all.
+  const instances = await queryMetadata('SELECT id FROM instances');
+  for (const id of instances.split('\n').filter(Boolean)) await api.destroyInstance(Number(id));
   const images = await api.send('GET', '/images', { as: 'upload' });
   for (const { id } of (images.json as { data: { id: string }[] }).data) {
     if (Number(id) !== inject('e2e').imageId) await api.destroyImage(Number(id));
