@@ -37,6 +37,7 @@ test: dist/draupnir ## run all tests: unit, integration (real Postgres), e2e (bt
 	scripts/dev/test
 
 test-unit: node_modules/.installed ## run the unit tests alone: seconds, no root
+	scripts/dev/install-packages unit
 	vitest run --project unit
 
 demo: dist/draupnir ## run the main job on a sample database and leave a server and an instance to play with; as root

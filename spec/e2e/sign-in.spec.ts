@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { describe, expect, inject, it } from 'vitest';
+import type { FakeGoogle } from '../support/google.ts';
 import { VERSION, withToken } from './support/api.ts';
 import { Cli } from './support/cli.ts';
 import { type Outcome, run, type Running } from './support/command.ts';
@@ -18,6 +19,8 @@ const OAUTH_FAILURE = {
   stdout: '',
   stderr: expect.stringMatching(/\nerror: OAuth Error \(There was some oauth error\)\n$/) as unknown,
 };
+
+const NO_FAULTS = { token: undefined, tokeninfo: undefined };
 
 /** The environment of somebody without a browser. */
 const NO_BROWSER = { env: { PATH: '/nonexistent' } };
@@ -85,7 +88,9 @@ describe('draupnir authenticate', () => {
     await run(['chmod', '0700', `${cli.dir}/xdg-open`]);
     server.google.account = { email: 'ada@example.com', verified: true };
     const running = cli.start(['authenticate'], { env: { PATH: `${cli.dir}:/usr/bin:/bin` } });
-    const link = await waitUntil('the browser is opened', () => readFile(opened, 'utf8').catch(() => false));
+    const link = await waitUntil('the browser is opened', () =>
+      readFile(opened, 'utf8').catch(() => undefined),
+    );
     await openPage(server.api, await consent(server.api, server.google, link));
     const { exitCode, stderr } = await running.outcome;
     expect({ exitCode, link }).toEqual({ exitCode: 0, link: await waitForLink(running) });
@@ -142,51 +147,41 @@ describe('draupnir authenticate', () => {
 });
 
 describe('a sign-in that comes to nothing', () => {
-  const { google } = { google: () => server.google };
-  it.each([
-    ['consent is denied', 403, 'You did not consent', () => (google().consents = false)],
-    [
-      'no refresh token comes',
-      422,
-      'https://myaccount.google.com/connections',
-      () => (google().givesRefreshToken = false),
-    ],
-    [
-      'the account is of another domain',
-      403,
-      'may not use Draupnir',
-      () => (google().account = { email: 'ada@evilexample.com', verified: true }),
-    ],
-    [
-      'nobody verified the address',
-      403,
-      'may not use Draupnir',
-      () => (google().account = { email: 'ada@example.com', verified: false }),
-    ],
-    ['the token is for another program', 403, 'may not use Draupnir', () => (google().audience = 'another')],
-    ['Google is down', 502, 'could not sign you in', () => (google().faults.token = 'down')],
-  ] as const)('since %s is told at the browser and at the terminal', async (_what, status, text, arrange) => {
-    server.google.account = { email: 'ada@example.com', verified: true };
-    arrange();
-    try {
-      const cli = await Cli.create('nobody');
-      const running = cli.start(['authenticate'], NO_BROWSER);
-      const page = await openPage(
-        server.api,
-        await consent(server.api, server.google, await waitForLink(running)),
-      );
-      expect(page.status).toBe(status);
-      expect(page.headers['content-type']).toBe('text/html; charset=utf-8');
-      expect(page.text).toContain(text);
-      expect(await running.outcome).toEqual(OAUTH_FAILURE);
-      expect(await readToken(cli)).toBe('');
-    } finally {
-      google().consents = true;
-      google().givesRefreshToken = true;
-      google().audience = google().clientId;
-      google().faults.token = undefined;
-    }
-  });
+  const account = (email: string, verified = true) => ({ account: { email, verified } });
+  const failures: [string, number, string, Partial<FakeGoogle>][] = [
+    ['consent is denied', 403, 'You did not consent', { consents: false }],
+    ['no refresh token comes', 422, 'myaccount.google.com/connections', { givesRefreshToken: false }],
+    ['the account is of another domain', 403, 'may not use Draupnir', account('ada@evilexample.com')],
+    ['nobody verified the address', 403, 'may not use Draupnir', account('ada@example.com', false)],
+    ['the token is for another program', 403, 'may not use Draupnir', { audience: 'another' }],
+    ['Google fails', 502, 'could not sign you in', { faults: { token: 'error', tokeninfo: undefined } }],
+  ];
+
+  it.each(failures)(
+    'since %s is told at the browser and at the terminal',
+    async (_what, status, text, odd) => {
+      const usual = {
+        ...account('ada@example.com'),
+        consents: true,
+        givesRefreshToken: true,
+        audience: server.google.clientId,
+      };
+      Object.assign(server.google, usual, odd, { faults: { ...NO_FAULTS, ...odd.faults } });
+      try {
+        const cli = await Cli.create('nobody');
+        const running = cli.start(['authenticate'], NO_BROWSER);
+        const back = await consent(server.api, server.google, await waitForLink(running));
+        const page = await openPage(server.api, back);
+        expect(page.status).toBe(status);
+        expect(page.headers['content-type']).toBe('text/html; charset=utf-8');
+        expect(page.text).toContain(text);
+        expect(await running.outcome).toEqual(OAUTH_FAILURE);
+        expect(await readToken(cli)).toBe('');
+      } finally {
+        Object.assign(server.google, usual, { faults: { ...NO_FAULTS } });
+      }
+    },
+  );
 });
 
 describe('a state', () => {

@@ -61,7 +61,15 @@ function spawnCommand(argv: readonly string[], options: CommandOptions) {
   });
 }
 
-function readOutcome({ exitCode, stdout, stderr }: Outcome): Outcome {
+function readOutcome({
+  exitCode,
+  stdout,
+  stderr,
+}: {
+  exitCode?: number | undefined;
+  stdout: string;
+  stderr: string;
+}): Outcome {
   return { exitCode, stdout, stderr };
 }
 
@@ -74,5 +82,6 @@ export async function run(argv: readonly string[], options: CommandOptions = {})
 
 /** The command line that runs a program as another user, with that user's groups; it stays one process. */
 export function asUser(user: string, argv: readonly string[]): string[] {
-  return ['setpriv', `--reuid=${user}`, `--regid=${user}`, '--init-groups', '--', ...argv];
+  // By its path: the environment of the other user may have another PATH, or none.
+  return ['/usr/bin/setpriv', `--reuid=${user}`, `--regid=${user}`, '--init-groups', '--', ...argv];
 }
