@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -8,7 +7,6 @@ import { Cli } from './support/cli.ts';
 import type { Outcome } from './support/command.ts';
 import { DEVELOPER, getInstallation, UPLOAD_USER } from './support/installation.ts';
 import { useServer } from './support/use-server.ts';
-import { waitUntil } from './support/wait.ts';
 
 useServer();
 
@@ -36,18 +34,6 @@ async function startSlowServer() {
   };
 }
 
-/** The number of epoll_pwait(2) is 281 or, on arm64, 22; that of epoll_wait(2) is 232. */
-const EPOLL_WAITS = ['281', '232', '22'];
-
-/**
- * Whether a process sleeps until a descriptor is ready, and no clock will wake it: it waits in epoll, with -1 as time-out, the
- * fourth argument (proc_pid_syscall(5)). Any timer that runs would be a time-out of the wait.
- */
-async function waitsForever(pid: number): Promise<boolean> {
-  const [call = '', , , , timeout = ''] = (await readFile(`/proc/${pid}/syscall`, 'utf8')).trim().split(' ');
-  return EPOLL_WAITS.includes(call) && timeout.endsWith('ffffffff');
-}
-
 const IMAGE = {
   type: 'images',
   id: '7',
@@ -60,21 +46,6 @@ const IMAGE = {
 };
 
 describe('a request', () => {
-  it('waits for its answer without a clock, however long that takes', async () => {
-    const slow = await startSlowServer();
-    const cli = await Cli.create('developer');
-    await cli.run(['config', 'set', 'domain', slow.domain]);
-    const running = cli.start(['--insecure', 'images', 'finalise', '7']);
-    expect((await slow.asked).url).toBe('/images/7/done');
-    await waitUntil('the program sleeps without a clock', () => waitsForever(running.pid));
-    slow.answer({ data: IMAGE });
-    expect(await running.outcome).toEqual({
-      exitCode: 0,
-      stdout: ' 7 [ 2017-05-01T12:00:00Z - READY:  true ]\n',
-      stderr: '',
-    });
-  });
-
   it('goes over plain HTTP with --insecure, with version and token', async () => {
     const slow = await startSlowServer();
     const cli = await Cli.create('developer');

@@ -13,7 +13,7 @@ const TOML = (domain: string): string => `Domain = "${domain}"
 Database = "my_app"
 
 [Token]
-  AccessToken = "ya29.access-token"
+  AccessToken = "ya29.a0AfH6SMBx-access-token"
   TokenType = "Bearer"
   RefreshToken = "${DEVELOPER}"
   Expiry = 2019-06-27T14:33:49.123456789+01:00
@@ -24,7 +24,7 @@ const JSON_FORM = (domain: string): string =>
     Domain: domain,
     Database: 'my_app',
     Token: {
-      access_token: 'ya29.access-token',
+      access_token: 'ya29.a0AfH6SMBx-access-token',
       token_type: 'Bearer',
       refresh_token: DEVELOPER,
       expiry: '2019-06-27T14:33:49.123456789+01:00',
@@ -45,7 +45,7 @@ describe.each([
     expect((await cli.run(['images', 'list'], HOME_ONLY)).stdout).toContain('READY:  true');
     expect(await cli.run(['config', 'show'], HOME_ONLY)).toEqual({
       exitCode: 0,
-      stdout: `Domain: ${domain}\nAccess Token: ya29.acces****\nDatabase: my_app\n`,
+      stdout: `Domain: ${domain}\nAccess Token: ya29.a0AfH****\nDatabase: my_app\n`,
       stderr: '',
     });
     expect(await readFile(file, 'utf8')).toBe(format(domain));
@@ -60,14 +60,14 @@ describe.each([
 Database = "my_app"
 
 [Token]
-AccessToken = "ya29.access-token"
+AccessToken = "ya29.a0AfH6SMBx-access-token"
 TokenType = "Bearer"
 RefreshToken = "${DEVELOPER}"
 Expiry = 2019-06-27T13:33:49.123Z
 `);
     // What was written is read again.
     expect((await cli.run(['config', 'show'], HOME_ONLY)).stdout).toBe(
-      'Domain: draupnir.example.com:8443\nAccess Token: ya29.acces****\nDatabase: my_app\n',
+      'Domain: draupnir.example.com:8443\nAccess Token: ya29.a0AfH****\nDatabase: my_app\n',
     );
   });
 });

@@ -146,47 +146,6 @@ describe('a provider in trouble', () => {
   });
 });
 
-describe('who may do what', () => {
-  interface Row {
-    method: string;
-    path: string;
-    body?: unknown;
-    nobody: number;
-    owner: number;
-    other: number;
-    upload: number;
-  }
-  const image = { data: { attributes: { backed_up_at: '2017-05-01T12:00:00Z', anonymisation_script: '' } } };
-  const rows: Row[] = [
-    { method: 'GET', path: '/health_check', nobody: 200, owner: 200, other: 200, upload: 200 },
-    { method: 'GET', path: '/images', nobody: 401, owner: 200, other: 200, upload: 200 },
-    { method: 'GET', path: '/images/1', nobody: 401, owner: 200, other: 200, upload: 200 },
-    { method: 'POST', path: '/images', body: image, nobody: 401, owner: 403, other: 403, upload: 201 },
-    { method: 'POST', path: '/images/1/done', nobody: 401, owner: 403, other: 403, upload: 200 },
-    { method: 'GET', path: '/instances', nobody: 401, owner: 200, other: 200, upload: 200 },
-    { method: 'GET', path: '/instances/1', nobody: 401, owner: 200, other: 404, upload: 404 },
-    { method: 'DELETE', path: '/instances/1', nobody: 401, owner: 204, other: 404, upload: 204 },
-    { method: 'DELETE', path: '/images/1', nobody: 401, owner: 403, other: 403, upload: 204 },
-  ];
-
-  it.each(rows)('$method $path', async ({ method, path, body, nobody, owner, other, upload }) => {
-    await start();
-    const ownerToken = await server.signIn(createState());
-    server.google.account = { email: 'bob@example.com', verified: true };
-    const otherToken = await server.signIn(createState());
-    await server.createInstance(ownerToken, await server.addImage());
-    const ask = async (token?: string): Promise<number> =>
-      (await server.request(method, path, { body, ...(token !== undefined && { token }) })).status;
-    expect(await ask()).toBe(nobody);
-    expect(await ask('drp_unknown')).toBe(nobody);
-    expect(await ask(otherToken)).toBe(other);
-    expect(await ask(ownerToken)).toBe(owner);
-    if (method === 'DELETE' && owner === 204) await server.createInstance(ownerToken, 1);
-    const again = method === 'DELETE' && owner === 204 ? '/instances/2' : path;
-    expect((await server.request(method, again, { body, token: SHARED_SECRET })).status).toBe(upload);
-  });
-});
-
 describe('a malformed Authorization header', () => {
   it.each([
     '',

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
-import { createServer } from 'node:net';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { createServer, Socket } from 'node:net';
+import { beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { ApiClient } from '../../../src/cli/api-client.ts';
 import { VERSION } from '../../../src/version.ts';
 import { imageResource, instanceDocument, instanceResource } from './support/resources.ts';
@@ -195,6 +195,25 @@ describe('API client', () => {
     await expect(connect(stub).listImages()).rejects.toThrow(
       'ended the connection without a complete answer',
     );
+  });
+
+  it('waits for an answer without any clock, be it for hours', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'setInterval'] });
+    const clocks = [vi.spyOn(Socket.prototype, 'setTimeout'), vi.spyOn(AbortSignal, 'timeout')];
+    onTestFinished(() => {
+      vi.useRealTimers();
+      vi.restoreAllMocks();
+    });
+    const asked = Promise.withResolvers<ServerResponse>();
+    const stub = await startStubServer({ 'POST /images/1/done': asked.resolve });
+    const answer = connect(stub).finaliseImage(1);
+    const response = await asked.promise;
+    expect(vi.getTimerCount()).toBe(0);
+    expect(clocks.flatMap((clock) => clock.mock.calls).filter(([ms]) => ms > 0)).toEqual([]);
+    await vi.advanceTimersByTimeAsync(6 * 3_600_000);
+    response.writeHead(200, { 'Content-Type': 'application/json' });
+    response.end(JSON.stringify({ data: imageResource(1) }));
+    expect(await answer).toMatchObject({ id: 1, ready: true });
   });
 
   it('refuses a token that cannot be a header, without showing it', () => {
