@@ -1,18 +1,26 @@
 import { readFile, stat } from 'node:fs/promises';
-import { describe, expect, inject, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { FakeGoogle } from '../support/google.ts';
-import { VERSION, withToken } from './support/api.ts';
+import { VERSION } from './support/api.ts';
 import { Cli } from './support/cli.ts';
-import { type Outcome, run, type Running } from './support/command.ts';
+import { run } from './support/command.ts';
 import { ERRORS, expectAnswer } from './support/contract.ts';
 import { getInstallation } from './support/installation.ts';
 import { queryMetadata } from './support/metadata.ts';
-import { consent, createState, openPage, signIn, waitForToken } from './support/sign-in.ts';
+import {
+  authenticate,
+  consent,
+  createState,
+  NO_BROWSER,
+  openPage,
+  readToken,
+  waitForLink,
+  waitForToken,
+} from './support/sign-in.ts';
 import { useGoogleServer } from './support/use-server.ts';
 import { waitUntil } from './support/wait.ts';
 
-/** The cleaner has its rounds all the time. */
-const server = useGoogleServer({ cleanInterval: '1s' });
+const server = useGoogleServer();
 
 const OAUTH_FAILURE = {
   exitCode: 1,
@@ -22,39 +30,9 @@ const OAUTH_FAILURE = {
 
 const NO_FAULTS = { token: undefined, tokeninfo: undefined };
 
-/** The environment of somebody without a browser. */
-const NO_BROWSER = { env: { PATH: '/nonexistent' } };
-
-/** The link that `draupnir authenticate` prints while it waits. */
-function waitForLink(running: Running): Promise<string> {
-  return waitUntil('the link is printed', () =>
-    Promise.resolve(/visit this link[^:]*: (https:\S+)\n/.exec(running.stderr)?.[1]),
-  );
-}
-
-/** Signs somebody in by the program, at a terminal and a browser. */
-async function authenticate(email: string, args: string[] = []): Promise<{ cli: Cli; outcome: Outcome }> {
-  const cli = await Cli.create('nobody');
-  server.google.account = { email, verified: true };
-  const running = cli.start(['authenticate', ...args], NO_BROWSER);
-  const link = await waitForLink(running);
-  const page = await openPage(server.api, await consent(server.api, server.google, link));
-  expect(page.status).toBe(200);
-  return { cli, outcome: await running.outcome };
-}
-
-async function readToken(cli: Cli): Promise<string> {
-  return /RefreshToken = "([^"]*)"/.exec(await readFile(cli.settings, 'utf8'))?.[1] ?? '';
-}
-
-async function listIds(cli: Cli): Promise<number[]> {
-  const { stdout } = await cli.run(['instances', 'list']);
-  return [...stdout.matchAll(/^ *([0-9]+) \[/gm)].map(([, id]) => Number(id));
-}
-
 describe('draupnir authenticate', () => {
   it('prints the link, waits for the browser, and stores a token with which all the rest works', async () => {
-    const { cli, outcome } = await authenticate('ada@example.com');
+    const { cli, outcome } = await authenticate(server, 'ada@example.com');
     expect({ ...outcome, stderr: '' }).toEqual({ exitCode: 0, stdout: '', stderr: '' });
     expect(outcome.stderr).toMatch(
       new RegExp(
@@ -74,7 +52,7 @@ describe('draupnir authenticate', () => {
     expect((await cli.run(['images', 'list'])).stdout).toContain('READY:  true');
     const script = `eval $(draupnir new)\npsql -X -A -t -c 'SELECT count(*) FROM customers'`;
     expect(await cli.bash(script)).toMatchObject({ exitCode: 0, stdout: '60\n' });
-    expect(await listIds(cli)).toHaveLength(1);
+    expect(await cli.listInstanceIds()).toHaveLength(1);
   });
 
   it('opens the browser of the desktop with the link', async () => {
@@ -116,12 +94,12 @@ describe('draupnir authenticate', () => {
       const id = Number(stdout.trim().split(' ')[0]);
       expect(await queryMetadata(`SELECT user_email FROM instances WHERE id = ${id}`)).toBe(email);
     }
-    const [ada, bob] = await Promise.all(people.map(({ cli }) => listIds(cli)));
+    const [ada, bob] = await Promise.all(people.map(({ cli }) => cli.listInstanceIds()));
     expect(ada?.filter((id) => bob?.includes(id))).toEqual([]);
   });
 
   it('does nothing for one who is signed in, unless forced', async () => {
-    const { cli } = await authenticate('ada@example.com');
+    const { cli } = await authenticate(server, 'ada@example.com');
     const token = await readToken(cli);
     expect(await cli.run(['authenticate'], NO_BROWSER)).toEqual({
       exitCode: 0,
@@ -241,86 +219,4 @@ describe('a state', () => {
       expect(page.text).not.toContain('<script>');
     },
   );
-});
-
-describe('a provider that is down', () => {
-  it('stops nobody who is known, and tells others so; nothing is destroyed', async () => {
-    const known = await authenticate('known@example.com');
-    const id = Number((await known.cli.run(['instances', 'create'])).stdout.trim().split(' ')[0]);
-    const { cli: unknown } = await authenticate('unknown@example.com');
-    for (const fault of ['down', 'error', 'garbage'] as const) {
-      server.google.faults.token = fault;
-      const seen = server.google.requests.length;
-      try {
-        expect(await listIds(known.cli)).toEqual([id]);
-        expect(await unknown.run(['images', 'list'])).toEqual({
-          exitCode: 1,
-          stdout: '',
-          stderr: expect.stringMatching(/^error: Identity Provider Unavailable \(.+\)\n/) as unknown,
-        });
-        const token = withToken(server.google.grant({ email: 'third@example.com', verified: true }));
-        const answer = await server.api.send('GET', '/images', { as: token });
-        expect(answer).toMatchObject({ status: 503, json: { id: 'identity_provider_unavailable' } });
-        expect(answer.headers['retry-after']).toMatch(/^[1-9]/);
-        // The two above, and a round of the cleaner.
-        await waitUntil('the cleaner asks', () => Promise.resolve(server.google.requests.length > seen + 2));
-      } finally {
-        server.google.faults.token = undefined;
-      }
-    }
-    expect((await unknown.run(['images', 'list'])).exitCode).toBe(0);
-    expect(await listIds(known.cli)).toEqual([id]);
-  });
-});
-
-describe('one whose access was taken back', () => {
-  it('is told to sign in, and loses the instances', async () => {
-    const { cli } = await authenticate('left@example.com');
-    const grant = server.google.grants.at(-1) ?? '';
-    const { stdout } = await cli.run(['instances', 'create']);
-    const id = Number(stdout.trim().split(' ')[0]);
-    const bystander = await server.api.createInstance(
-      inject('e2e').imageId,
-      await signIn(server.api, server.google, { email: 'stays@example.com', verified: true }),
-    );
-    server.google.revoke(grant);
-    await waitUntil('the instance is destroyed', async () => {
-      return (await queryMetadata(`SELECT count(*) FROM instances WHERE id = ${id}`)) === '0';
-    });
-    expect(await cli.run(['instances', 'list'])).toEqual({
-      exitCode: 1,
-      stdout: '',
-      stderr:
-        'error: Unauthorized (You do not have permission to view this resource)\n' +
-        'hint: sign in: draupnir authenticate --force\n',
-    });
-    expect(await queryMetadata(`SELECT count(*) FROM instances WHERE id = ${bystander.id}`)).toBe('1');
-  });
-});
-
-describe('a client that holds a refresh token of Google', () => {
-  it('goes on working', async () => {
-    const cli = await Cli.create('nobody');
-    const token = server.google.grant({ email: 'old@example.com', verified: true });
-    const domain = `localhost:${getInstallation().httpsPort}`;
-    await cli.writeFile('settings', `Domain = "${domain}"\n[Token]\n  RefreshToken = "${token}"\n`);
-    expect((await cli.run(['images', 'list'])).stdout).toContain('READY:  true');
-  });
-});
-
-describe('the server', () => {
-  it('has written no token, code, secret or state into its log or its database', async () => {
-    const { cli, outcome } = await authenticate('ada@example.com');
-    const log = JSON.stringify(await server.process.readLog());
-    const rows = await queryMetadata(`SELECT s, encode(google_refresh_token, 'escape') FROM sessions s`);
-    const state = /state=([0-9a-f]+)/.exec(outcome.stderr)?.[1] ?? '';
-    const secrets = [await readToken(cli), server.google.clientSecret, state, ...server.google.grants];
-    expect(log).toContain('ada@example.com');
-    for (const secret of secrets) {
-      expect(secret.length).toBeGreaterThan(10);
-      expect(log).not.toContain(secret);
-      expect(rows).not.toContain(secret);
-    }
-    expect(log + rows).not.toMatch(/ya29\.|drp_|1\/\//);
-  });
 });

@@ -47,6 +47,12 @@ export class Cli {
     return startCommand([getInstallation().program, ...args], this.#complete(options));
   }
 
+  /** The ids that `draupnir instances list` shows. */
+  async listInstanceIds(): Promise<number[]> {
+    const { stdout } = await this.run(['instances', 'list']);
+    return [...stdout.matchAll(/^ *([0-9]+) \[/gm)].map(([, id]) => Number(id));
+  }
+
   /** Runs a bash script in which `draupnir` is the program. */
   bash(script: string, env: Record<string, string> = {}): Promise<Outcome> {
     const prelude = `set -Eeuo pipefail\ndraupnir() { '${getInstallation().program}' "$@"; }\n`;

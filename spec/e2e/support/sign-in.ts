@@ -1,6 +1,10 @@
 import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import type { FakeGoogle, GoogleAccount } from '../../support/google.ts';
 import { type Answer, type Api, type ApiRequest, withToken } from './api.ts';
+import { Cli } from './cli.ts';
+import type { Outcome, Running } from './command.ts';
+import { waitUntil } from './wait.ts';
 
 /** A browser names neither a version nor a token. */
 const BROWSER: ApiRequest = { as: 'none', version: null };
@@ -44,4 +48,39 @@ export async function signIn(
   // The outcome is kept for a client that comes only now.
   const answer = await waitForToken(api, state);
   return withToken((answer.json as { refresh_token: string }).refresh_token);
+}
+
+/** Where people sign in. */
+interface Site {
+  api: Api;
+  google: FakeGoogle;
+}
+
+/** The environment of somebody without a browser. */
+export const NO_BROWSER = { env: { PATH: '/nonexistent' } };
+
+/** The link that `draupnir authenticate` prints while it waits. */
+export function waitForLink(running: Running): Promise<string> {
+  return waitUntil('the link is printed', () =>
+    Promise.resolve(/visit this link[^:]*: (https:\S+)\n/.exec(running.stderr)?.[1]),
+  );
+}
+
+/** Signs somebody in by the program, at a terminal and a browser. */
+export async function authenticate(
+  { api, google }: Site,
+  email: string,
+): Promise<{ cli: Cli; outcome: Outcome }> {
+  const cli = await Cli.create('nobody');
+  google.account = { email, verified: true };
+  const running = cli.start(['authenticate'], NO_BROWSER);
+  const link = await waitForLink(running);
+  const page = await openPage(api, await consent(api, google, link));
+  if (page.status !== 200) throw new Error(`no sign-in: ${page.status} ${page.text}`);
+  return { cli, outcome: await running.outcome };
+}
+
+/** The token that the program has stored. */
+export async function readToken(cli: Cli): Promise<string> {
+  return /RefreshToken = "([^"]*)"/.exec(await readFile(cli.settings, 'utf8'))?.[1] ?? '';
 }

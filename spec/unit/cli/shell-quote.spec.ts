@@ -72,8 +72,7 @@ const RUNNERS = {
   'in double quotes': 'for line do VALUE=unset; eval "$line"; printf "%s\\0" "$VALUE"; done',
   unquoted: 'for line do VALUE=unset; eval $line; printf "%s\\0" "$VALUE"; done',
   // zsh splits what a command prints, but not a parameter.
-  'unquoted in zsh':
-    'for line do VALUE=unset; eval $(printf %s "$line"); printf "%s\\0" "$VALUE"; done',
+  'unquoted in zsh': 'for line do VALUE=unset; eval $(printf %s "$line"); printf "%s\\0" "$VALUE"; done',
   'in fish': 'for line in $argv; set -gx VALUE unset; eval $line; printf "%s\\0" $VALUE; end',
   'sourced in fish':
     'for line in $argv; set -gx VALUE unset; printf %s $line | source; printf "%s\\0" $VALUE; end',
