@@ -9,7 +9,7 @@ export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=
 
 # Exit codes of sysexits.h; the server tells them apart (src/exec/script-error.ts).
 # shellcheck disable=SC2034 # not every script uses every code
-readonly EX_USAGE=64 EX_DATAERR=65 EX_NOINPUT=66 EX_SOFTWARE=70 EX_CANTCREAT=73 EX_CONFIG=78
+readonly EX_USAGE=64 EX_DATAERR=65 EX_NOINPUT=66 EX_UNAVAILABLE=69 EX_SOFTWARE=70 EX_CANTCREAT=73 EX_CONFIG=78
 
 readonly SCRIPTS=${BASH_SOURCE[0]%/lib/*}
 
@@ -22,7 +22,7 @@ die() {
 }
 
 # Reads the installation's paths and uid ranges. Only root may be able to change that file.
-load_host_conf() {
+read_host_conf() {
   local conf=${SCRIPTS}/host.conf owner
   [[ ${EUID} -eq 0 ]] || die "${EX_USAGE}" 'run as root'
   owner=$(stat -Lc '%u %A' -- "${conf}") || die "${EX_CONFIG}" "cannot read ${conf}"
@@ -38,7 +38,11 @@ load_host_conf() {
   INSTANCE_CONFIG=${DATA_PATH}/instance_config
   readonly DATA_PATH RUN_PATH POSTGRES_ROOT UPLOAD_USER IMAGE_UID_BASE INSTANCE_UID_BASE LOCK_WAIT
   readonly UPLOADS SNAPSHOTS IMAGE_WORK INSTANCES INSTANCE_CONFIG
-  # When the volume is not mounted nothing may be written below its mount point.
+}
+
+# For the scripts that work on the volume: when it is not mounted nothing may be written below its mount point.
+load_host_conf() {
+  read_host_conf
   is_subvolume "${DATA_PATH}" || die "${EX_CONFIG}" "${DATA_PATH} is not a btrfs subvolume: is the volume mounted?"
 }
 

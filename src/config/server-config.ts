@@ -7,6 +7,7 @@ import { TomlSyntaxError, parseToml } from './toml-file.ts';
 import type { TomlTable } from './toml-file.ts';
 import {
   absolutePathKind,
+  ageKind,
   booleanKind,
   cidrsKind,
   databaseUrlKind,
@@ -68,6 +69,10 @@ export interface ServerConfig {
   /** Exclusive. */
   maxInstancePort: number;
   whitelistReconcileIntervalMs?: number;
+  /** As long as the instance if absent. */
+  whitelistAddressTtlMs?: number;
+  /** Where iptables can do that. */
+  blockInstanceEgress: boolean;
   sentryDsn?: Secret;
   enableIpWhitelisting: boolean;
   useXForwardedFor: boolean;
@@ -154,6 +159,7 @@ function readServerConfig(root: ConfigTable, env: ConfigEnvironment): ServerConf
     revocationGraceMs: root.optional('revocation_grace', durationOrZeroKind) ?? 0,
     ...readInstancePorts(root),
     ...readWhitelisting(root),
+    blockInstanceEgress: root.optional('block_instance_egress', booleanKind) ?? true,
     ...withoutAbsent({ sentryDsn: root.optional('sentry_dsn', sentryDsnKind) }),
     useXForwardedFor: root.optional('use_x_forwarded_for', booleanKind) ?? false,
     trustedProxyCidrs: root.optional('trusted_proxy_cidrs', cidrsKind) ?? [],
@@ -197,20 +203,16 @@ function readInstancePorts(root: ConfigTable): Pick<ServerConfig, 'minInstancePo
 
 function readWhitelisting(
   root: ConfigTable,
-): Pick<ServerConfig, 'enableIpWhitelisting' | 'whitelistReconcileIntervalMs'> {
+): Pick<ServerConfig, 'enableIpWhitelisting' | 'whitelistReconcileIntervalMs' | 'whitelistAddressTtlMs'> {
   const enableIpWhitelisting = root.optional('enable_ip_whitelisting', booleanKind) ?? false;
-  // To say yes and leave the ports open to everyone would be worse than to refuse.
-  if (enableIpWhitelisting) {
-    root.report(
-      'enable_ip_whitelisting',
-      'not available in this version: set it to false, or limit access by a firewall of your own',
-      true,
-    );
-  }
   const whitelistReconcileIntervalMs = enableIpWhitelisting
     ? root.required('whitelist_reconcile_interval', durationKind)
     : root.optional('whitelist_reconcile_interval', durationKind);
-  return { enableIpWhitelisting, ...withoutAbsent({ whitelistReconcileIntervalMs }) };
+  const whitelistAddressTtlMs = root.optional('whitelist_address_ttl', ageKind);
+  return {
+    enableIpWhitelisting,
+    ...withoutAbsent({ whitelistReconcileIntervalMs, whitelistAddressTtlMs }),
+  };
 }
 
 function readHttp(http: ConfigTable): HttpConfig {

@@ -98,6 +98,12 @@ export const durationKind = createDurationKind(
   (ms) => ms > 0,
 );
 
+/** A positive duration that nothing waits for, however long. */
+export const ageKind = createTextKind(durationKind.expected, (text) => {
+  const ms = parseGoDuration(text);
+  return ms !== undefined && ms > 0 ? ms : undefined;
+});
+
 /** "0s" is right as well. */
 export const durationOrZeroKind = createDurationKind(
   'must be a duration, such as "0s", "30m" or "72h"',

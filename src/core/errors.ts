@@ -16,6 +16,7 @@ export type ErrorKind =
   | 'image_busy'
   | 'instance_failed'
   | 'no_free_port'
+  | 'firewall_unavailable'
   | 'id_occupied'
   | 'shutting_down'
   | 'too_busy'

@@ -7,7 +7,7 @@ import { openCredentials } from './sealed-credentials.ts';
 
 export type SupervisorParts = Pick<
   InstancesParts,
-  'store' | 'storage' | 'proof' | 'postmasters' | 'volume' | 'sealer' | 'log'
+  'store' | 'storage' | 'proof' | 'postmasters' | 'volume' | 'allowList' | 'sealer' | 'log'
 >;
 
 /** Waits before an instance is started again, in milliseconds: twice as long after each attempt, up to the longest. */
@@ -60,7 +60,7 @@ export class InstanceSupervisor {
     try {
       if (await postmasters.isAlive(id)) {
         if (status !== 'ready') await store.transition(id, ['stopped', 'failed'], 'ready');
-      } else if (this.#isDue(id)) {
+      } else if (this.#isDue(id) && (await this.#isGuarded())) {
         await this.#start(instance);
       }
     } catch (error) {
@@ -94,6 +94,14 @@ export class InstanceSupervisor {
         log.warn({ instanceId: id, attempts, reason, err: error }, 'instance cannot be started');
       }
     }
+  }
+
+  /** A port opens to the world: not before the firewall stands, which tells itself why it does not. */
+  async #isGuarded(): Promise<boolean> {
+    return this.#parts.allowList.require().then(
+      () => true,
+      () => false,
+    );
   }
 
   async #getCredentials(id: number) {

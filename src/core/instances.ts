@@ -1,4 +1,4 @@
-import type { AddressStore } from './addresses.ts';
+import type { AllowList } from './addresses.ts';
 import type { Caller } from './caller.ts';
 import { DomainError } from './errors.ts';
 import type { ImageStore } from './image.ts';
@@ -24,7 +24,7 @@ import type { Volume } from './volume.ts';
 export interface InstancesParts {
   store: InstanceStore;
   images: Pick<ImageStore, 'find'>;
-  addresses: AddressStore;
+  allowList: AllowList;
   storage: InstanceStorage;
   proof: InstanceProof;
   ports: PortProbe;
@@ -62,20 +62,20 @@ export class Instances {
     return this.#parts.store.listByOwner(caller.email);
   }
 
-  /** The caller's own instance; remembers the caller's address. Throws `not_found`. */
+  /** The caller's own instance; lets the caller's address in. Throws `not_found`, `firewall_unavailable`. */
   async get(caller: Caller, id: number, address: string): Promise<InstanceWithCredentials> {
     const instance = await this.#getOwn(caller, id);
-    const { store, storage, sealer, addresses } = this.#parts;
+    const { store, storage, sealer, allowList } = this.#parts;
     const box = await store.findCredentials(id);
     const credentials = box ? openCredentials(sealer, id, box) : await storage.readAdoptedCredentials(id);
-    await addresses.remember(id, address);
+    await allowList.admit(id, address);
     return { instance, credentials };
   }
 
   /**
    * Makes an instance of a ready image; when it resolves, the database takes connections with the credentials, and
-   * refuses all others. Throws `image_not_found`, `image_not_ready`, `no_free_port`, `insufficient_disk`, `too_busy`. A failure
-   * leaves nothing behind.
+   * refuses all others. Throws `image_not_found`, `image_not_ready`, `no_free_port`, `insufficient_disk`, `too_busy`,
+   * `firewall_unavailable`. A failure leaves nothing behind.
    */
   async create(caller: Caller, imageId: number, address: string): Promise<InstanceWithCredentials> {
     if (this.#closed) throw new DomainError('shutting_down', 'the server is shutting down');
@@ -156,7 +156,7 @@ export class Instances {
   }
 
   async #create(caller: Caller, imageId: number, address: string): Promise<InstanceWithCredentials> {
-    const { store, images, addresses, storage, proof, sealer, issueCertificates, log } = this.#parts;
+    const { store, images, allowList, storage, proof, sealer, issueCertificates, log } = this.#parts;
     const started = performance.now();
     await this.#parts.volume.requireSpace();
     const image = await images.find(imageId);
@@ -164,6 +164,7 @@ export class Instances {
       throw new DomainError('image_not_found', 'no such image');
     }
     if (image.status !== 'ready') throw new DomainError('image_not_ready', 'the image is not ready');
+    await allowList.require();
 
     const record = await this.#reserve(caller, imageId);
     const { id, port } = record;
@@ -171,14 +172,14 @@ export class Instances {
       const chain = await issueCertificates(id);
       const process = await storage.createInstance(record, chain);
       try {
-        await proof.prove(record, chain, process);
+        // The firewall's transaction takes about as long as the proof.
+        await Promise.all([proof.prove(record, chain, process), allowList.admit(id, address)]);
         await process.open();
       } catch (error) {
         await process.abandon();
         throw error;
       }
       await this.#parts.postmasters.remember(id, process.pid);
-      await addresses.remember(id, address);
       const credentials = { ca: chain.ca, client: chain.client };
       const instance = await store.open(id, sealCredentials(sealer, id, credentials));
       const durationMs = Math.round(performance.now() - started);
@@ -246,12 +247,13 @@ export class Instances {
 
   #destroy(id: number): Promise<void> {
     return this.#destroying.run(id, async () => {
-      const { store, storage, postmasters } = this.#parts;
+      const { store, storage, postmasters, allowList } = this.#parts;
       if (!(await store.transition(id, ['creating', ...OWNED, 'destroying'], 'destroying'))) return;
       postmasters.forget(id);
       // Disk first, row last: a row without disk can be destroyed again, disk without a row would be forgotten.
       await storage.destroyInstance(id);
       await store.delete(id);
+      await allowList.withdraw();
     });
   }
 }

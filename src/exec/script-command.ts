@@ -9,7 +9,9 @@ export type Script =
   | 'draupnir-read-credentials'
   | 'draupnir-start-instance'
   | 'draupnir-stop-instance'
-  | 'draupnir-destroy-instance';
+  | 'draupnir-destroy-instance'
+  | 'draupnir-apply-firewall'
+  | 'draupnir-block-egress';
 
 /** A command line that starts no shell. */
 export interface Command {

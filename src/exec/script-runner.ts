@@ -2,6 +2,12 @@ import { withDeadline } from './deadline.ts';
 import { buildScriptCommand, type Script } from './script-command.ts';
 import { ScriptProcess } from './script-process.ts';
 
+export interface RunOptions {
+  input?: string;
+  /** Instead of the runner's own limit, in milliseconds. */
+  timeoutMs?: number;
+}
+
 /** Starts the scripts of one installation as root. */
 export class ScriptRunner {
   readonly #scriptsPath: string;
@@ -18,9 +24,11 @@ export class ScriptRunner {
     return new ScriptProcess(script, buildScriptCommand(this.#scriptsPath, script, args));
   }
 
-  /** Runs a script that asks nothing; resolves to the lines of its stdout. Throws ScriptError. */
-  async run(script: Script, args: readonly number[]): Promise<string[]> {
+  /** Runs a script that asks nothing, with `input` on its stdin; resolves to the lines of its stdout. Throws ScriptError. */
+  async run(script: Script, args: readonly number[], options: RunOptions = {}): Promise<string[]> {
+    const { input = '', timeoutMs = this.timeoutMs } = options;
     const process = this.start(script, args);
+    if (input !== '') process.write(input);
     process.end();
     const lines: string[] = [];
     const work = async (): Promise<string[]> => {
@@ -30,6 +38,6 @@ export class ScriptRunner {
       if ((await process.exited()) !== 0) throw await process.failure();
       return lines;
     };
-    return withDeadline(work(), this.timeoutMs, () => process.createTimeout());
+    return withDeadline(work(), timeoutMs, () => process.createTimeout());
   }
 }

@@ -9,6 +9,7 @@ import type { Images } from '../core/images.ts';
 import type { Instances } from '../core/instances.ts';
 import type { Log } from '../core/log.ts';
 import type { Logins } from '../core/login.ts';
+import type { Readiness } from '../core/readiness.ts';
 import { getClientAddress } from './identity.ts';
 import { decorateAnswer, sendError } from './answer.ts';
 import type { VersionCheck } from './api-version.ts';
@@ -22,6 +23,7 @@ import { registerHealthCheck } from './routes/health-check.ts';
 import { registerImages } from './routes/images.ts';
 import { registerInstances } from './routes/instances.ts';
 import { registerOauthCallback } from './routes/oauth-callback.ts';
+import { registerReady } from './routes/ready.ts';
 import { answerUnreadable } from './unreadable-request.ts';
 
 /** Largest request body, in bytes: an anonymisation script may be long. */
@@ -36,6 +38,7 @@ export interface AppParts {
   instances: Instances;
   authenticator: Authenticator;
   logins: Logins;
+  readiness: Readiness;
   log: Log;
   versionCheck: VersionCheck;
   /** Tells who is behind a proxy. */
@@ -83,6 +86,7 @@ export function buildApp(parts: AppParts, tls?: ServerOptions): FastifyInstance 
   app.setNotFoundHandler((_request, reply) => sendError(reply, buildError('not_found')));
 
   registerHealthCheck(app);
+  registerReady(app, parts);
   registerAuthenticate(app, parts);
   registerOauthCallback(app, parts);
   registerAccessTokens(app, parts);

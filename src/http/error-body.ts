@@ -76,6 +76,7 @@ const SHAPES: Record<ErrorKind | 'internal' | 'method_not_allowed' | 'body_too_l
   id_occupied: { id: 'id_occupied', status: 503, title: 'Id Occupied' },
   instance_failed: { id: 'instance_failed', status: 503, title: 'Instance Failed' },
   no_free_port: { id: 'no_free_port', status: 503, title: 'No Free Port' },
+  firewall_unavailable: { id: 'firewall_unavailable', status: 503, title: 'Firewall Unavailable' },
   oauth_error: {
     id: 'bad_request',
     status: 400,

@@ -117,6 +117,8 @@ public_hostname = "${API_HOST}"
 clean_interval = "30m"
 min_instance_port = ${ports.instanceMin}
 max_instance_port = ${ports.instanceMax}
+# The network of this machine stays as it is.
+block_instance_egress = false
 scripts_path = "${layout.scripts}"
 encryption_key_file = "${join(layout.state, 'encryption.key')}"
 

@@ -7,7 +7,7 @@ import { InstanceSupervisor } from '../core/instance-supervisor.ts';
 import { Instances } from '../core/instances.ts';
 import { Limiter } from '../core/limiter.ts';
 import type { Log } from '../core/log.ts';
-import { PgAddressStore } from '../db/address-store.ts';
+import { Readiness } from '../core/readiness.ts';
 import { PgImageStore } from '../db/image-store.ts';
 import { PgInstanceStore } from '../db/instance-store.ts';
 import { BtrfsVolume } from '../exec/btrfs-volume.ts';
@@ -22,6 +22,8 @@ import type { AppParts } from '../http/app.ts';
 import { Loop } from '../jobs/loop.ts';
 import { createCertificateChain } from '../tls/certificate-chain.ts';
 import { composeIdentity } from './identity.ts';
+import { composeNetwork } from './network.ts';
+import { createDatabasePart, createDataPathPart } from './readiness-parts.ts';
 
 /** How many may wait for their turn: creations take a fraction of a second each, preparations minutes. */
 const CREATE_QUEUE = 100;
@@ -32,6 +34,8 @@ export interface Composition {
   app: AppParts;
   /** Not started yet. */
   loops: Loop[];
+  /** Makes the rules of the firewall right, before anything opens. */
+  applyRules: () => Promise<void>;
 }
 
 /** Makes the parts of the server of their configuration and fits them together. Starts nothing. */
@@ -40,10 +44,11 @@ export async function compose(config: ServerConfig, pool: pg.Pool, log: Log): Pr
   const scripts = new ScriptRunner(config.scriptsPath, config.scriptTimeoutMs);
   const imageStore = new PgImageStore(pool);
   const volume = new BtrfsVolume(config.dataPath, config.minFreeSpace);
+  const network = composeNetwork(config, { pool, scripts, log });
   const instanceParts = {
     store: new PgInstanceStore(pool),
     images: imageStore,
-    addresses: new PgAddressStore(pool),
+    allowList: network.allowList,
     storage: new ScriptInstanceStorage(scripts),
     proof: new PgInstanceProof({
       publicHostname: config.publicHostname,
@@ -95,11 +100,13 @@ export async function compose(config: ServerConfig, pool: pg.Pool, log: Log): Pr
       instances,
       authenticator,
       logins,
+      readiness: new Readiness([createDatabasePart(pool), createDataPathPart(volume), ...network.readiness]),
       log,
       versionCheck: config.apiVersionCheck,
       findClientAddress: createClientAddressFinder(config),
       publicHostname: config.publicHostname,
     },
-    loops: cleaning ? [reconciling, cleaning] : [reconciling],
+    loops: [reconciling, cleaning, network.loop].filter((loop) => loop !== undefined),
+    applyRules: network.applyRules,
   };
 }

@@ -4,11 +4,14 @@ import { ConfigError } from '../config/problem.ts';
 import type { ServerConfig } from '../config/server-config.ts';
 
 /**
- * Checks that the scripts work on the same data directory as the server. They take their paths from a file of root's
- * alone, never from us, so the two could disagree. Throws ConfigError.
+ * Checks that the scripts work on the same data directory as the server, and guard the same ports. They take that from a file
+ * of root's alone, never from us, so the two could disagree. Throws ConfigError with every difference.
  */
 export async function checkHostConf(
-  config: Pick<ServerConfig, 'scriptsPath' | 'dataPath'>,
+  config: Pick<
+    ServerConfig,
+    'scriptsPath' | 'dataPath' | 'enableIpWhitelisting' | 'minInstancePort' | 'maxInstancePort'
+  >,
   configFile: string,
 ): Promise<void> {
   const file = join(config.scriptsPath, 'host.conf');
@@ -19,9 +22,17 @@ export async function checkHostConf(
     const message = `${file} cannot be read: install the scripts there, with a host.conf beside them`;
     throw new ConfigError([{ file: configFile, path: 'scripts_path', message }], [], { cause: error });
   }
-  const dataPath = /^DATA_PATH=(.*)$/m.exec(text)?.[1];
-  if (dataPath !== config.dataPath) {
-    const message = `must be the DATA_PATH of ${file}, which is ${dataPath ?? 'missing'}`;
-    throw new ConfigError([{ file: configFile, path: 'data_path', message, found: config.dataPath }]);
+  const { dataPath, minInstancePort, maxInstancePort } = config;
+  const pairs: [path: string, found: string, name: string][] = [['data_path', dataPath, 'DATA_PATH']];
+  if (config.enableIpWhitelisting) {
+    pairs.push(['min_instance_port', String(minInstancePort), 'MIN_INSTANCE_PORT']);
+    pairs.push(['max_instance_port', String(maxInstancePort), 'MAX_INSTANCE_PORT']);
   }
+  const problems = pairs.flatMap(([path, found, name]) => {
+    const expected = new RegExp(`^${name}=(.*)$`, 'm').exec(text)?.[1];
+    if (expected === found) return [];
+    const message = `must be the ${name} of ${file}, which is ${expected ?? 'missing'}`;
+    return [{ file: configFile, path, message, found }];
+  });
+  if (problems.length > 0) throw new ConfigError(problems);
 }

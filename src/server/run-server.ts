@@ -33,6 +33,10 @@ export async function runServer(options: { configFile: string }): Promise<number
       const hint = 'name your proxies in trusted_proxy_cidrs';
       log.warn({ hint }, 'X-Forwarded-For is believed whoever sends it');
     }
+    if (!config.blockInstanceEgress) {
+      const hint = 'set block_instance_egress = true';
+      log.warn({ hint }, 'instances can make outgoing connections');
+    }
     log.info({ version: VERSION, pid: process.pid }, 'starting');
 
     const database = await createDatabaseConfig(config.databaseUrl);
@@ -41,6 +45,7 @@ export async function runServer(options: { configFile: string }): Promise<number
     const pool = createMetadataPool(database, log);
     opened.defer(() => pool.end());
     const composition = await compose(config, pool, log);
+    await composition.applyRules();
     await composition.app.instances.reconcile();
     await composition.app.images.reconcile();
     const listeners = await openListeners(config.http, composition.app);

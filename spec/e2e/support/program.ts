@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { run } from './command.ts';
 import {
   IMAGE_UID_BASE,
+  INSTANCE_PORTS,
   INSTANCE_UID_BASE,
   type Installation,
   SERVER_USER,
@@ -37,6 +38,8 @@ async function installScripts({ scripts, data, run: runPath, postgres }: Install
     UPLOAD_USER,
     IMAGE_UID_BASE,
     INSTANCE_UID_BASE,
+    MIN_INSTANCE_PORT: INSTANCE_PORTS.min,
+    MAX_INSTANCE_PORT: INSTANCE_PORTS.max,
   };
   const lines = Object.entries(conf).map(([key, value]) => `${key}=${value}\n`);
   await writeFile(join(scripts, 'host.conf'), lines.join(''), { mode: 0o644 });

@@ -22,6 +22,10 @@ export interface ConfigChoices {
   versionCheck?: 'exact' | 'compatible';
   /** Where people sign in; needs another `environment` than `test`. Without, nobody can. */
   provider?: Provider;
+  /** Listens on all addresses; by default on loopback. */
+  everywhere?: boolean;
+  /** Further lines of the top level. By default the rules of the host stay as they are. */
+  network?: string;
 }
 
 /** Writes a configuration that the server's user alone can read; resolves to its path. */
@@ -39,6 +43,8 @@ export async function writeServerConfig(
 function formatServerConfig(installation: Installation, choices: ConfigChoices): string {
   const { environment = 'test', ports = INSTANCE_PORTS, database = 'draupnir' } = choices;
   const { cleanInterval = '30m', versionCheck = 'exact' } = choices;
+  const { everywhere = false, network = 'block_instance_egress = false' } = choices;
+  const host = everywhere ? '' : '127.0.0.1';
   const { certificate, key } = getApiCertificate(installation);
   return `database_url = "host=${installation.metadata} user=${SERVER_USER} dbname=${database}"
 data_path = "${installation.data}"
@@ -49,13 +55,14 @@ public_hostname = "localhost"
 clean_interval = "${cleanInterval}"
 min_instance_port = ${ports.min}
 max_instance_port = ${ports.max}
+${network}
 scripts_path = "${installation.scripts}"
 encryption_key_file = "${join(installation.state, 'encryption.key')}"
 api_version_check = "${versionCheck}"
 
 [http]
-listen_address = "127.0.0.1:${installation.httpsPort}"
-insecure_listen_address = "127.0.0.1:${installation.httpPort}"
+listen_address = "${host}:${installation.httpsPort}"
+insecure_listen_address = "${host}:${installation.httpPort}"
 tls_certificate = "${certificate}"
 tls_private_key = "${key}"
 

@@ -5,6 +5,7 @@ import { get } from 'node:http';
 import { join } from 'node:path';
 import { asUser, PATH } from './command.ts';
 import { type Installation, SERVER_USER } from './installation.ts';
+import type { Namespace } from './namespace.ts';
 import { waitUntil } from './wait.ts';
 
 /** A line of the server's log. */
@@ -28,16 +29,15 @@ export class Server {
     this.#ended = once(child, 'exit').then(([code, signal]) => (code ?? signal) as number | NodeJS.Signals);
   }
 
-  /** Starts the built program and waits until it answers. Throws with its log when it ends before. */
-  static async start(installation: Installation, configFile: string): Promise<Server> {
+  /**
+   * Starts the built program, in a network of its own if one is given, and waits until it answers. Throws with its log when it
+   * ends before.
+   */
+  static async start(installation: Installation, configFile: string, namespace?: Namespace): Promise<Server> {
     const logFile = join(installation.logs, `server-${process.pid}-${count++}.log`);
     const log = await open(logFile, 'a', 0o600);
-    const [file = '', ...args] = asUser(SERVER_USER, [
-      installation.program,
-      'server',
-      '--config',
-      configFile,
-    ]);
+    const argv = [installation.program, 'server', '--config', configFile];
+    const [file = '', ...args] = namespace?.inside(argv, SERVER_USER) ?? asUser(SERVER_USER, argv);
     const child = spawn(file, args, {
       cwd: '/',
       env: { PATH },
@@ -50,7 +50,10 @@ export class Server {
       if (child.exitCode !== null) {
         throw new Error(`the server ended with ${child.exitCode}:\n${await readFile(logFile, 'utf8')}`);
       }
-      return isHealthy(installation.httpPort);
+      const { httpPort } = installation;
+      return namespace
+        ? (await namespace.connect('127.0.0.1', httpPort)) === 'connected'
+        : isHealthy(httpPort);
     });
     return server;
   }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { listAccountUids, removeAccounts } from './accounts.ts';
 import { run } from './command.ts';
 import { PARENT, PREFIX, SUDOERS } from './installation.ts';
+import { removeNamespaces } from './namespace.ts';
 import { isOwnUid, listProcesses, type Process, signal } from './processes.ts';
 import { stopSshd } from './sshd.ts';
 import { unmountVolume } from './volume.ts';
@@ -34,6 +35,7 @@ export async function removeStaleInstallations(): Promise<void> {
 export async function removeInstallation(dir: string): Promise<void> {
   await stopSshd({ ssh: join(dir, 'ssh') });
   await endProcesses(dir);
+  await removeNamespaces();
   await unmountVolume(join(dir, 'data'));
   await removeAccounts();
   await rm(SUDOERS, { force: true });

@@ -8,6 +8,8 @@ import { Images } from '../../../src/core/images.ts';
 import { Limiter } from '../../../src/core/limiter.ts';
 import { Instances } from '../../../src/core/instances.ts';
 import { Secret } from '../../../src/core/secret.ts';
+import { AnyAddress } from '../../../src/core/addresses.ts';
+import { Readiness } from '../../../src/core/readiness.ts';
 import { PgAddressStore } from '../../../src/db/address-store.ts';
 import { PgImageStore } from '../../../src/db/image-store.ts';
 import { PgInstanceStore } from '../../../src/db/instance-store.ts';
@@ -100,7 +102,7 @@ export class ApiServer {
     this.instances = new Instances({
       store: new PgInstanceStore(pool),
       images,
-      addresses: new PgAddressStore(pool),
+      allowList: new AnyAddress(new PgAddressStore(pool)),
       storage: this.disk,
       proof: { prove: () => Promise.resolve() },
       ports: { isFree: () => Promise.resolve(true) },
@@ -141,6 +143,7 @@ export class ApiServer {
       instances: this.instances,
       authenticator: this.identity.authenticator,
       logins: this.identity.logins,
+      readiness: new Readiness([]),
       log,
       findClientAddress: createClientAddressFinder(config),
       versionCheck: config.apiVersionCheck,

@@ -55,6 +55,7 @@ describe('parseServerConfig', () => {
       minInstancePort: 6432,
       maxInstancePort: 7432,
       enableIpWhitelisting: false,
+      blockInstanceEgress: true,
       useXForwardedFor: false,
       trustedProxyCidrs: [],
       http: { insecureListenAddress: { host: '0.0.0.0', port: 8080 } },
@@ -94,6 +95,8 @@ describe('parseServerConfig', () => {
   it('reads every optional key', () => {
     const config = read({
       whitelist_reconcile_interval: '"5m"',
+      whitelist_address_ttl: '"24h"',
+      block_instance_egress: 'false',
       sentry_dsn: '"https://key@sentry.example.com/1"',
       enable_ip_whitelisting: 'false',
       use_x_forwarded_for: 'true',
@@ -119,6 +122,8 @@ describe('parseServerConfig', () => {
     });
     expect(config).toMatchObject({
       whitelistReconcileIntervalMs: 300_000,
+      whitelistAddressTtlMs: 86_400_000,
+      blockInstanceEgress: false,
       useXForwardedFor: true,
       trustedProxyCidrs: ['10.0.0.0/8', '::1/128'],
       scriptsPath: '/opt/scripts',
@@ -312,15 +317,21 @@ describe('parseServerConfig', () => {
     expect(read({ max_instance_port: '65536' }).maxInstancePort).toBe(65536);
   });
 
-  it('refuses whitelisting, which it cannot enforce yet, and still asks for its interval', () => {
-    expect(
-      listProblems(write({ enable_ip_whitelisting: 'true', whitelist_reconcile_interval: '"5m"' })),
-    ).toEqual([
-      `${FILE}: enable_ip_whitelisting: not available in this version: set it to false, or limit access by a firewall of your own (found true)`,
-    ]);
+  it('asks for the interval with whitelisting', () => {
+    expect(read({ enable_ip_whitelisting: 'true', whitelist_reconcile_interval: '"5m"' })).toMatchObject({
+      enableIpWhitelisting: true,
+      whitelistReconcileIntervalMs: 300_000,
+    });
     expect(parse(write({ enable_ip_whitelisting: 'true' })).problems.map(({ path }) => path)).toEqual([
-      'enable_ip_whitelisting',
       'whitelist_reconcile_interval',
+    ]);
+  });
+
+  it('lets addresses stay as long as their instance unless it says otherwise, but not for no time', () => {
+    expect(read({})).not.toHaveProperty('whitelistAddressTtlMs');
+    expect(read({ whitelist_address_ttl: '"720h"' }).whitelistAddressTtlMs).toBe(720 * 3_600_000);
+    expect(parse(write({ whitelist_address_ttl: '"0s"' })).problems.map(({ path }) => path)).toEqual([
+      'whitelist_address_ttl',
     ]);
   });
 
@@ -485,6 +496,7 @@ describe('sample/config.toml', () => {
       sentryDsn: expect.anything() as unknown,
       whitelistReconcileIntervalMs: 300_000,
       minFreeSpace: 20 * 2 ** 30,
+      whitelistAddressTtlMs: 720 * 3_600_000,
       http: { ...config?.http, insecureListenAddress: { host: '127.0.0.1', port: 8080 } },
     });
   });

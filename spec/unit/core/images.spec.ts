@@ -240,7 +240,7 @@ describe('the destruction of an image', () => {
     expect(world.disk.existing.size).toBe(0);
     const order = world.steps.taken.filter((step) => !step.startsWith('images.find'));
     expect(order[0]).toBe('images.transition destroying');
-    expect(order.slice(-3)).toEqual(['instances.delete', 'disk.destroyImage', 'images.delete']);
+    expect(order.slice(-3)).toEqual(['allowList.withdraw', 'disk.destroyImage', 'images.delete']);
     expect(order.lastIndexOf('disk.destroyInstance')).toBeLessThan(order.indexOf('instances.delete') + 3);
   });
 

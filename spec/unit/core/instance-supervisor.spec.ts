@@ -62,6 +62,17 @@ describe('the supervisor of the instances', () => {
     expect(world.postmasters.alive.has(id)).toBe(true);
   });
 
+  it('starts nothing while the firewall does not stand, which is no failure of the instance', async () => {
+    const id = await createDead();
+    world.steps.failOnce('allowList.require');
+    await world.supervisor.run();
+    expect(world.disk.started).toEqual([]);
+    expect(getState(id)).toEqual(READY);
+    expect(world.log.at('error')).toEqual([]);
+    await world.supervisor.run();
+    expect(world.disk.started).toEqual([id]);
+  });
+
   it('never opens what was not proven, and says so', async () => {
     const id = await createDead();
     world.steps.failOnce('proof.prove', new Error('Postgres admits a connection with plaintext'));

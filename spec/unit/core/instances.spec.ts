@@ -11,14 +11,15 @@ const ADDRESS = '192.0.2.7';
 const CREATION = [
   'volume.requireSpace',
   'images.find',
+  'allowList.require',
   'instances.insert',
   'ports.isFree',
   'certificates.issue',
   'disk.createInstance',
   'proof.prove',
+  'allowList.admit',
   'process.open',
   'postmasters.remember',
-  'addresses.remember',
   'instances.open',
 ];
 
@@ -39,7 +40,7 @@ describe('the creation of an instance', () => {
     expect(world.proof.proven).toEqual([{ id: 1, port: 6000, pid: FAKE_PID }]);
     expect(world.disk.existing).toEqual(new Map([[1, 'open']]));
     expect(world.disk.chains).toEqual([createFakeChain(1)]);
-    expect(world.addresses.remembered).toEqual([{ instanceId: 1, address: ADDRESS }]);
+    expect(world.allowList.admitted).toEqual([{ instanceId: 1, address: ADDRESS }]);
   });
 
   it('keeps the credentials sealed, without the key of the server', async () => {
@@ -97,6 +98,23 @@ describe('the creation of an instance', () => {
     await world.instances.reconcile();
     expect(world.store.rows.size).toBe(0);
     expect(world.disk.existing.size).toBe(0);
+  });
+
+  it('touches nothing when the firewall cannot let anybody in', async () => {
+    world.steps.failOnce('allowList.require', new DomainError('firewall_unavailable', 'ask again'));
+    await expect(world.instances.create(ada, imageId, ADDRESS)).rejects.toMatchObject({
+      kind: 'firewall_unavailable',
+    });
+    expect(world.steps.taken).toEqual(['images.find', 'allowList.require']);
+  });
+
+  it('does not answer before the address is let in', async () => {
+    const hold = world.steps.hold('allowList.admit');
+    const created = world.instances.create(ada, imageId, ADDRESS);
+    await hold.reached;
+    expect(world.steps.taken).not.toContain('process.open');
+    hold.release();
+    await created;
   });
 
   it('never destroys what is on disk under an occupied id', async () => {
@@ -166,17 +184,17 @@ describe('an instance', () => {
   it('is seen by its owner, whose address is remembered', async () => {
     const { instance } = await world.instances.get(ada, id, '2001:db8::1');
     expect(instance.id).toBe(id);
-    expect(world.addresses.remembered.at(-1)).toEqual({ instanceId: id, address: '2001:db8::1' });
+    expect(world.allowList.admitted.at(-1)).toEqual({ instanceId: id, address: '2001:db8::1' });
     expect(await world.instances.list(ada)).toHaveLength(1);
   });
 
   it('does not exist for anybody else, whose address is not remembered', async () => {
-    const before = world.addresses.remembered.length;
+    const before = world.allowList.admitted.length;
     for (const other of [bob, upload]) {
       await expect(world.instances.get(other, id, ADDRESS)).rejects.toMatchObject({ kind: 'not_found' });
       expect(await world.instances.list(other)).toEqual([]);
     }
-    expect(world.addresses.remembered).toHaveLength(before);
+    expect(world.allowList.admitted).toHaveLength(before);
   });
 
   it('is not destroyed by another developer', async () => {
@@ -184,19 +202,23 @@ describe('an instance', () => {
     expect(world.disk.existing.get(id)).toBe('open');
   });
 
-  it.each([ada, upload])('is destroyed by $email: disk first, record last', async (caller) => {
-    world.steps.taken.length = 0;
-    await world.instances.destroy(caller, id);
-    expect(world.steps.taken).toEqual([
-      'instances.find',
-      'instances.transition destroying',
-      'disk.destroyInstance',
-      'instances.delete',
-    ]);
-    expect(world.store.rows.size).toBe(0);
-    expect(world.disk.existing.size).toBe(0);
-    await expect(world.instances.destroy(caller, id)).rejects.toMatchObject({ kind: 'not_found' });
-  });
+  it.each([ada, upload])(
+    'is destroyed by $email: disk first, record last, then its rules',
+    async (caller) => {
+      world.steps.taken.length = 0;
+      await world.instances.destroy(caller, id);
+      expect(world.steps.taken).toEqual([
+        'instances.find',
+        'instances.transition destroying',
+        'disk.destroyInstance',
+        'instances.delete',
+        'allowList.withdraw',
+      ]);
+      expect(world.store.rows.size).toBe(0);
+      expect(world.disk.existing.size).toBe(0);
+      await expect(world.instances.destroy(caller, id)).rejects.toMatchObject({ kind: 'not_found' });
+    },
+  );
 
   it.each(['disk.destroyInstance', 'instances.delete'])(
     'can be destroyed again by its owner when %s failed',

@@ -1,4 +1,4 @@
-import type { AddressStore } from '../../../src/core/addresses.ts';
+import type { AllowList } from '../../../src/core/addresses.ts';
 import { Images } from '../../../src/core/images.ts';
 import type {
   CertificateChain,
@@ -21,17 +21,25 @@ import { Steps } from './steps.ts';
 /** Ports the instances of a world may have. */
 export const PORT_RANGE = { min: 6000, max: 6004 };
 
-/** Keeps the addresses of each instance. Step: `addresses.remember`. */
-export class FakeAddressStore implements AddressStore {
-  readonly remembered: { instanceId: number; address: string }[] = [];
+/** Keeps who was let in. Steps: `allowList.<method>`. */
+export class FakeAllowList implements AllowList {
+  readonly admitted: { instanceId: number; address: string }[] = [];
   readonly #steps: Steps;
 
   constructor(steps: Steps) {
     this.#steps = steps;
   }
 
-  remember(instanceId: number, address: string): Promise<void> {
-    return this.#steps.run('addresses.remember', () => void this.remembered.push({ instanceId, address }));
+  require(): Promise<void> {
+    return this.#steps.run('allowList.require', () => undefined);
+  }
+
+  admit(instanceId: number, address: string): Promise<void> {
+    return this.#steps.run('allowList.admit', () => void this.admitted.push({ instanceId, address }));
+  }
+
+  withdraw(): Promise<void> {
+    return this.#steps.run('allowList.withdraw', () => undefined);
   }
 }
 
@@ -137,7 +145,7 @@ export function createWorld() {
     imageDisk: new FakeImageStorage(steps),
     store: new FakeInstanceStore(steps),
     disk: new FakeInstanceStorage(steps),
-    addresses: new FakeAddressStore(steps),
+    allowList: new FakeAllowList(steps),
     ports: new FakePortProbe(steps),
     proof: new FakeProof(steps),
     postmasters: new FakePostmasters(steps),
@@ -147,7 +155,7 @@ export function createWorld() {
   const instances = new Instances({
     store: parts.store,
     images: parts.imageStore,
-    addresses: parts.addresses,
+    allowList: parts.allowList,
     storage: parts.disk,
     proof: parts.proof,
     postmasters: parts.postmasters,

@@ -1,6 +1,7 @@
 import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify';
 import { expect, onTestFinished } from 'vitest';
 import { NoLogins } from '../../../src/auth/no-logins.ts';
+import { Readiness, type ReadinessPart } from '../../../src/core/readiness.ts';
 import { createClientAddressFinder } from '../../../src/http/client-address.ts';
 import { buildApp } from '../../../src/http/app.ts';
 import type { VersionCheck } from '../../../src/http/api-version.ts';
@@ -17,13 +18,17 @@ export interface AppUnderTest extends World {
 }
 
 /** Builds the API for the running test. */
-export function createApp(versionCheck: VersionCheck = 'exact'): AppUnderTest {
+export function createApp(
+  versionCheck: VersionCheck = 'exact',
+  readinessParts: ReadinessPart[] = [],
+): AppUnderTest {
   const world = createWorld();
   const authenticator = new FakeAuthenticator();
   const app = buildApp({
     images: world.images,
     instances: world.instances,
     logins: new NoLogins(),
+    readiness: new Readiness(readinessParts),
     authenticator,
     log: world.log,
     versionCheck,

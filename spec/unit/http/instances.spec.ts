@@ -45,7 +45,7 @@ describe('POST /instances', () => {
     expect(response.statusCode).toBe(201);
     expect(response.json()).toEqual(DOCUMENT);
     expectEnvelope(response);
-    expect(api.addresses.remembered).toEqual([{ instanceId: 1, address: '192.0.2.7' }]);
+    expect(api.allowList.admitted).toEqual([{ instanceId: 1, address: '192.0.2.7' }]);
   });
 
   it.each(['', 'x', ' 1', '1 ', '1.0', '1e0', '0x1', '+1', 1.5, 1e21, null, true, [1], {}, '1\n'])(
@@ -117,7 +117,7 @@ describe('an instance', () => {
     expect(response.statusCode).toBe(200);
     expect(response.json()).toEqual(DOCUMENT);
     expectEnvelope(response);
-    expect(api.addresses.remembered.at(-1)).toEqual({ instanceId: 1, address: '2001:db8::9' });
+    expect(api.allowList.admitted.at(-1)).toEqual({ instanceId: 1, address: '2001:db8::9' });
   });
 
   it.each([
@@ -126,7 +126,7 @@ describe('an instance', () => {
     ['fe80::1%eth0', 'fe80::1'],
   ])('remembers %s, as a listener of both families sees it, as %s', async (seen, remembered) => {
     await api.send('ada', { url: '/instances/1', remoteAddress: seen });
-    expect(api.addresses.remembered.at(-1)).toEqual({ instanceId: 1, address: remembered });
+    expect(api.allowList.admitted.at(-1)).toEqual({ instanceId: 1, address: remembered });
   });
 
   it('is listed for its owner, without credentials', async () => {

@@ -10,7 +10,11 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(scriptsPath, { recursive: true, force: true }));
 
-const check = (dataPath: string): Promise<void> => checkHostConf({ scriptsPath, dataPath }, 'config.toml');
+const check = (dataPath: string, enableIpWhitelisting = false): Promise<void> =>
+  checkHostConf(
+    { scriptsPath, dataPath, enableIpWhitelisting, minInstancePort: 7432, maxInstancePort: 8432 },
+    'config.toml',
+  );
 const write = (text: string): void => writeFileSync(join(scriptsPath, 'host.conf'), text);
 
 describe('host.conf', () => {
@@ -28,6 +32,20 @@ describe('host.conf', () => {
     await expect(check('/data')).rejects.toMatchObject({
       name: 'ConfigError',
       message: `config.toml: data_path: must be the DATA_PATH of ${scriptsPath}/host.conf, which is ${found} (found /data)`,
+    });
+  });
+
+  it('must name the same ports when the firewall is to guard them, and only then', async () => {
+    write('DATA_PATH=/data\nMIN_INSTANCE_PORT=7432\nMAX_INSTANCE_PORT=8432\n');
+    await expect(check('/data', true)).resolves.toBeUndefined();
+    write('DATA_PATH=/data\nMIN_INSTANCE_PORT=1024\n');
+    await expect(check('/data')).resolves.toBeUndefined();
+    await expect(check('/data', true)).rejects.toMatchObject({
+      name: 'ConfigError',
+      lines: [
+        `config.toml: min_instance_port: must be the MIN_INSTANCE_PORT of ${scriptsPath}/host.conf, which is 1024 (found 7432)`,
+        `config.toml: max_instance_port: must be the MAX_INSTANCE_PORT of ${scriptsPath}/host.conf, which is missing (found 8432)`,
+      ],
     });
   });
 

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Readiness } from '../../../src/core/readiness.ts';
 import { NoLogins } from '../../../src/auth/no-logins.ts';
 import { createClientAddressFinder } from '../../../src/http/client-address.ts';
 import { openListeners } from '../../../src/server/listeners.ts';
@@ -38,6 +39,7 @@ function createParts() {
     instances,
     log,
     logins: new NoLogins(),
+    readiness: new Readiness([]),
     authenticator: new FakeAuthenticator(),
     versionCheck: 'exact' as const,
     findClientAddress: createClientAddressFinder({ useXForwardedFor: false, trustedProxyCidrs: [] }),

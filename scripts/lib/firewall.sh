@@ -1,0 +1,73 @@
+# shellcheck shell=bash
+#
+# Chains of ours in the filter table, in both families, kept equal to what is wanted. Rules are compared and written in the very
+# form in which `iptables -S` prints them, so that nothing is written when nothing differs. Rules that are not ours stay as they
+# are. Sourced by a script that runs as root through sudo.
+
+# How long a command waits for the lock of others who change rules, in seconds (iptables(8), --wait).
+readonly XTABLES_WAIT=5
+
+# list_families: iptables, and ip6tables unless the host has no IPv6. Without the programs there is nothing to do.
+list_families() {
+  local program families=(iptables)
+  if [[ -e /proc/self/net/if_inet6 ]]; then families+=(ip6tables); fi
+  for program in "${families[@]}"; do
+    command -v "${program}" "${program}-restore" >/dev/null || die "${EX_UNAVAILABLE}" "${program} is not installed"
+  done
+  printf '%s\n' "${families[@]}"
+}
+
+# print_rules PROGRAM CHAIN: its rules in order; nothing when there is no such chain. What cannot be read counts as nothing too: to
+# write it tells why. Only for the lock (iptables exits with 4) nobody waits twice.
+print_rules() {
+  local lines code=0
+  lines=$("$1" -w "${XTABLES_WAIT}" -S "$2" 2>/dev/null) || code=$?
+  [[ ${code} -ne 4 ]] || die "${EX_UNAVAILABLE}" "$1 is locked by another program"
+  if [[ ${code} -ne 0 ]]; then return 0; fi
+  # The first line is the chain itself.
+  if [[ ${lines} == *$'\n'* ]]; then printf '%s\n' "${lines#*$'\n'}"; fi
+}
+
+# are_first HOOKS RULES: whether the rules begin with the hooks and hold none of them again.
+are_first() {
+  local hooks=$1 rules=$2 rest
+  [[ ${rules}$'\n' == "${hooks}"$'\n'* ]] || return 1
+  rest=${rules:${#hooks}}
+  ! grep -qxF -e "${hooks}" <<<"${rest}"
+}
+
+# print_transaction CHAIN PARENT HOOKS RULES PARENT_RULES: for iptables-restore. To name the chain makes or empties it. Hooks that
+# stand somewhere are taken away, each as often as it stands there, and put at the top.
+print_transaction() {
+  local chain=$1 parent=$2 hooks=$3 rules=$4 parent_rules=$5
+  printf '*filter\n:%s - [0:0]\n' "${chain}"
+  grep -xF -e "${hooks}" <<<"${parent_rules}" | sed 's/^-A/-D/' || true
+  tac <<<"${hooks}" | sed "s/^-A ${parent} /-I ${parent} 1 /"
+  printf '%s\nCOMMIT\n' "${rules}"
+}
+
+# converge PROGRAM CHAIN PARENT HOOKS RULES: makes the chain hold these rules and the parent begin with the hooks, in one
+# transaction. Prints «PROGRAM unchanged» or «PROGRAM changed». A second try for when somebody changed the parent in between.
+converge() {
+  local program=$1 chain=$2 parent=$3 hooks=$4 rules=$5 present parent_rules try reason=''
+  for try in 1 2; do
+    present=$(print_rules "${program}" "${chain}")
+    parent_rules=$(print_rules "${program}" "${parent}")
+    if [[ ${present} == "${rules}" ]] && are_first "${hooks}" "${parent_rules}"; then
+      if [[ ${try} -eq 1 ]]; then printf '%s unchanged\n' "${program}"; else printf '%s changed\n' "${program}"; fi
+      return 0
+    fi
+    if reason=$(print_transaction "${chain}" "${parent}" "${hooks}" "${rules}" "${parent_rules}" \
+      | "${program}-restore" --noflush -w "${XTABLES_WAIT}" 2>&1); then
+      printf '%s changed\n' "${program}"
+      return 0
+    fi
+  done
+  die "${EX_UNAVAILABLE}" "${program} cannot write chain ${chain}: ${reason}"
+}
+
+# lock_firewall: one writer of ours at a time.
+lock_firewall() {
+  [[ -d ${RUN_PATH} ]] || install -d -m 0711 -- "${RUN_PATH}"
+  lock firewall
+}
