@@ -59,6 +59,7 @@ ${network}
 scripts_path = "${installation.scripts}"
 encryption_key_file = "${join(installation.state, 'encryption.key')}"
 api_version_check = "${versionCheck}"
+audit_log = "${join(installation.state, 'audit.log')}"
 
 [http]
 listen_address = "${host}:${installation.httpsPort}"
@@ -68,7 +69,11 @@ tls_private_key = "${key}"
 
 [oauth]
 redirect_url = "https://localhost:${installation.httpsPort}/oauth_callback"
-${formatProvider(choices.provider)}`;
+${formatProvider(choices.provider)}
+[limits]
+# Tests of refusals send more of them than people do.
+failed_requests_per_minute = 1000000
+`;
 }
 
 function formatProvider(provider: Provider | undefined): string {
