@@ -206,9 +206,12 @@ describe('a flood of unknown tokens', () => {
     await start();
     const known = await server.signIn(createState());
     const before = countRefreshes();
-    const statuses = await Promise.all(
-      Array.from({ length: 650 }, (_, index) => look(`1//garbage-${index}`)),
-    );
+    const statuses: number[] = [];
+    // Fewer at a time than one address may have connections.
+    for (let batch = 0; batch < 13; batch++) {
+      const tokens = Array.from({ length: 50 }, (_, index) => `1//garbage-${batch}-${index}`);
+      statuses.push(...(await Promise.all(tokens.map((token) => look(token)))));
+    }
     expect(statuses.filter((status) => status === 401)).toHaveLength(600);
     expect(statuses.filter((status) => status === 503)).toHaveLength(50);
     expect(countRefreshes() - before).toBe(600);

@@ -29,8 +29,14 @@ export function guardServer(server: Server, limits: HttpLimits, isProxy: (addres
   limitConnections(server, limits, isProxy);
   server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) => {
     const { status, body } = buildUnreadableError(417);
-    response.writeHead(status, { 'content-type': JSON_TYPE, [VERSION_HEADER]: VERSION, connection: 'close' });
-    response.end(JSON.stringify(body));
+    const text = JSON.stringify(body);
+    response.writeHead(status, {
+      'content-type': JSON_TYPE,
+      'content-length': Buffer.byteLength(text),
+      [VERSION_HEADER]: VERSION,
+      connection: 'close',
+    });
+    response.end(text);
   });
   // Nobody's proxy: there is nothing to connect to.
   server.on('connect', (_request: IncomingMessage, socket: Socket) => {
