@@ -17,7 +17,7 @@ const WARM_UP_SECONDS = Math.max(10, seconds / 4);
 /** What the collector may not have taken back yet, in MiB: a kilobyte for each request would be more in a minute. */
 const SLACK_MIB = 48;
 
-const server = useServer();
+const server = useServer({ limits: { header_timeout: '"1s"', request_timeout: '"1s"' } });
 
 /** Destroys the images that requests have made. */
 async function destroyMade(responses: RawResponse[]): Promise<void> {

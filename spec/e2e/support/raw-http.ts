@@ -18,8 +18,8 @@ export interface Exchange {
 }
 
 /**
- * Sends bytes over a connection of its own and says that nothing more follows; resolves when the server has hung up, or to
- * `stuck` when it has not within `timeoutMs`.
+ * Sends bytes over a connection of its own; resolves when the server has hung up, or to `stuck` when it has not within
+ * `timeoutMs`. Our end stays open: Node drops the answer to who hangs up, if only by half.
  */
 export function exchange(port: number, bytes: Buffer, timeoutMs = 20_000): Promise<Exchange> {
   return new Promise((resolve) => {
@@ -37,7 +37,7 @@ export function exchange(port: number, bytes: Buffer, timeoutMs = 20_000): Promi
       clearTimeout(timer);
       resolve({ ...parseResponses(Buffer.concat(chunks)), stuck });
     });
-    socket.end(bytes);
+    socket.write(bytes);
   });
 }
 

@@ -25,7 +25,8 @@ export interface FuzzSummary {
 
 /** Inputs that are made of one seed, `seed + batch`. */
 const BATCH = 200;
-const CONCURRENCY = 10;
+/** Many: those that are not complete are waited for until the server's time-out. */
+const CONCURRENCY = 48;
 const MAX_FAILURES = 10;
 
 /** The inputs of a batch: always the same ones. */
