@@ -90,9 +90,9 @@ describe('a client that is slow', () => {
       100,
     );
     try {
-      let over = false;
-      const all = Promise.all(answers).finally(() => (over = true));
-      while (!over) expect(await isServed()).toBe(true);
+      const all = Promise.all(answers);
+      const isOver = (): boolean => sockets.every((socket) => socket.closed);
+      while (!isOver()) expect(await isServed()).toBe(true);
       for (const answer of await all) {
         const [response] = parseResponses(Buffer.from(answer)).responses;
         expect(response?.status).toBe(408);

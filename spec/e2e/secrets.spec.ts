@@ -1,19 +1,34 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate as breathe } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { FakeGoogle } from '../support/google.ts';
 import { Api, type ApiRequest, type Instance } from './support/api.ts';
 import { run, runCommand } from './support/command.ts';
-import { getInstallation, SECRET, SERVER_USER } from './support/installation.ts';
+import { getInstallation, SECRET } from './support/installation.ts';
 import { queryMetadata } from './support/metadata.ts';
 import { Server } from './support/server.ts';
 import { writeServerConfig } from './support/server-config.ts';
 import { PLANTED_EMAIL } from './support/source.ts';
 import { upload } from './support/upload.ts';
+import { waitUntil } from './support/wait.ts';
 
-const DATABASE_PASSWORD = 'planted-database-password';
-const SCRIPT_PASSWORD = 'planted-script-password';
+// Of this run alone: other runs, and sources of tests, must not be found.
+const RUN = randomUUID();
+const DATABASE_PASSWORD = `planted-database-password-${RUN}`;
+const SCRIPT_PASSWORD = `planted-script-password-${RUN}`;
+const GARBAGE_TOKEN = `planted-token-${RUN}`;
+const QUERY = `planted-query-${RUN}`;
+const BODY = `planted-body-${RUN}`;
+/** Those that other runs plant as well. */
+const COMMON = [
+  'shared secret',
+  'client secret of the provider',
+  'row of production',
+  'sentry key',
+  'state of a sign-in',
+];
 const STATE = 'planted-state-0123456789abcdefghijklmnopqrstuvwxyz';
 /** Fails with a message that quotes a row of production, once the script's own secret was used. */
 const FAILING = `\\c shop
@@ -93,17 +108,20 @@ async function live(): Promise<void> {
   plantCredentials(instance);
   for (const as of [asBob, 'upload', 'none'] as const) await lookAround(as, instance.id);
   google.faults.token = 'error';
-  await lookAround({ authorization: 'Bearer planted-garbage-token' }, instance.id);
+  await lookAround({ authorization: `Bearer ${GARBAGE_TOKEN}` }, instance.id);
   google.faults.token = undefined;
-  planted.set('token of a stranger', 'planted-garbage-token');
-  await api.send('GET', '/images?token=planted-query', { as: asAda });
-  planted.set('query string', 'planted-query');
-  await api.send('POST', '/images', { as: 'upload', body: '{"planted-body' });
-  planted.set('broken body', 'planted-body');
+  planted.set('token of a stranger', GARBAGE_TOKEN);
+  await api.send('GET', `/images?token=${QUERY}`, { as: asAda });
+  planted.set('query string', QUERY);
+  await api.send('POST', '/images', { as: 'upload', body: `{"${BODY}` });
+  planted.set('broken body', BODY);
 
   // A crash in the middle of a creation, and the server that finishes what it left.
   const half = api.createInstance(good.id, asAda).catch(() => undefined);
-  await expect.poll(async () => (await runCommand(['pgrep', '-P', String(server.pid)])).stdout).not.toBe('');
+  await waitUntil('the creation is under way', async () => {
+    const { stdout } = await runCommand(['pgrep', '-P', String(server.pid)]);
+    return stdout !== '';
+  });
   await server.kill();
   await half;
   server = await Server.start(installation, join(installation.dir, 'secrets.toml'));
@@ -158,18 +176,24 @@ function findPlanted(text: string): string[] {
   return [...planted].filter(([, value]) => text.includes(value)).map(([name]) => name);
 }
 
-/** Files below the places that hold one of the values, except in `allowed`. */
-async function findFiles(places: string[], allowed: RegExp): Promise<string[]> {
-  const patterns = [...planted.values()].join('\n');
-  // Files of this test itself hold them: its own memory does not count, what it wrote for the server is allowed.
-  const argv = ['grep', '-rlaFs', '--devices=skip', '-f', '-', ...places];
-  const { stdout } = await runCommand(argv, { input: patterns });
-  return stdout.split('\n').filter((file) => file !== '' && !allowed.test(file));
+/** Files, also below folders, that hold one of the values, all but those named in `but`. */
+async function grep(places: string[], but: string[] = []): Promise<string[]> {
+  const { scratch } = getInstallation();
+  const wanted = [...planted].flatMap(([name, value]) => (but.includes(name) ? [] : [value]));
+  // By files: neither values nor places are to be arguments, of which there can be too many too.
+  const list = join(scratch, `places-${RUN}`);
+  const values = join(scratch, `values-${RUN}`);
+  await writeFile(list, places.join('\0'));
+  await writeFile(values, wanted.join('\n'), { mode: 0o600 });
+  const argv = ['xargs', '-0', '-a', list, 'grep', '-rlaFs', '--devices=skip', '-f', values];
+  const { stdout } = await runCommand(argv);
+  await rm(values);
+  return stdout.split('\n').filter(Boolean);
 }
 
 describe('secrets and rows of production', () => {
   it('are all planted', () => {
-    expect(planted.size).toBe(16);
+    expect(planted.size).toBe(17);
     for (const [name, value] of planted) expect(value.length, name).toBeGreaterThan(10);
   });
 
@@ -199,9 +223,13 @@ describe('secrets and rows of production', () => {
     const { run: runPath, data, dir } = getInstallation();
     // The shared image stays; its upload has been removed, and its rows are anonymised.
     const kept = [runPath, data, join(dir, 'state')];
-    expect(await findFiles(kept, /\/state\/encryption\.key$/)).toEqual([]);
-    const since = await run(['find', '/tmp', '/var/tmp', '/dev/shm', '-xdev', '-user', SERVER_USER]);
-    expect(since).toBe('');
+    expect(await grep(kept)).toEqual([join(dir, 'state/encryption.key')]);
+    const found = await run([
+      ...['find', '/tmp', '/var/tmp', '/dev/shm', '-xdev', '-type', 'f'],
+      ...['-size', '-51200k', '-newer', join(dir, 'secrets.toml'), '-print0'],
+    ]);
+    expect(found).not.toBe('');
+    expect(await grep(found.split('\0').filter(Boolean), COMMON)).toEqual([]);
   });
 
   it('are in the database only as hashes and sealed', async () => {
@@ -216,17 +244,11 @@ describe('secrets and rows of production', () => {
 
   it('are in no file that anybody may read', async () => {
     const { dir, state } = getInstallation();
-    const { stdout } = await runCommand(
-      ['find', dir, '-xdev', '-type', 'f', '-perm', '/o=r', '-size', '-1M'],
-      {},
-    );
-    const patterns = [...planted.values()].join('\n');
-    for (const file of stdout
-      .split('\n')
-      .filter((name) => name !== '' && !name.startsWith(join(dir, 'sources')))) {
-      const { exitCode } = await runCommand(['grep', '-qaFs', '-f', '-', file], { input: patterns });
-      expect(exitCode, file).toBe(1);
-    }
+    const found = await run(['find', dir, '-xdev', '-type', 'f', '-perm', '/o=r', '-size', '-1024k', '-print0']);
+    // The clusters that stand for production are no part of an installation.
+    const files = found.split('\0').filter((name) => name !== '' && !name.startsWith(join(dir, 'sources')));
+    expect(files.length).toBeGreaterThan(10);
+    expect(await grep(files)).toEqual([]);
     expect(
       (await run(['stat', '-c', '%a', join(state, 'encryption.key'), join(state, 'audit.log')])).trim(),
     ).toBe('600\n600');
