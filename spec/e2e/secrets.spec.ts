@@ -244,7 +244,18 @@ describe('secrets and rows of production', () => {
 
   it('are in no file that anybody may read', async () => {
     const { dir, state } = getInstallation();
-    const found = await run(['find', dir, '-xdev', '-type', 'f', '-perm', '/o=r', '-size', '-1024k', '-print0']);
+    const found = await run([
+      'find',
+      dir,
+      '-xdev',
+      '-type',
+      'f',
+      '-perm',
+      '/o=r',
+      '-size',
+      '-1024k',
+      '-print0',
+    ]);
     // The clusters that stand for production are no part of an installation.
     const files = found.split('\0').filter((name) => name !== '' && !name.startsWith(join(dir, 'sources')));
     expect(files.length).toBeGreaterThan(10);

@@ -76,11 +76,11 @@ function prefersAsync(request: FastifyRequest): boolean {
   return preferences.some((preference) => /^respond-async\b/i.test(preference.trim()));
 }
 
-function toDocument(parts: Pick<AppParts, 'images'>, request: FastifyRequest, image: Image): object {
+function toDocument(parts: Pick<RouteParts, 'images'>, request: FastifyRequest, image: Image): object {
   return { data: toResource(parts, request, image) };
 }
 
-function toResource({ images }: Pick<AppParts, 'images'>, request: FastifyRequest, image: Image): object {
+function toResource({ images }: Pick<RouteParts, 'images'>, request: FastifyRequest, image: Image): object {
   const standard: ImageResource['attributes'] = {
     backed_up_at: formatTime(image.backedUpAt),
     created_at: formatTime(image.createdAt),
