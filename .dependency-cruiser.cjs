@@ -6,6 +6,7 @@ const layers = {
   exec: ['core'],
   auth: ['core'],
   tls: ['core'],
+  audit: ['core'],
   jobs: ['core'],
   config: ['core'],
   http: ['core', 'wire', 'version'],

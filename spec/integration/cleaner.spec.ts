@@ -61,6 +61,27 @@ describe('the cleaner', () => {
     expect((await server.request('GET', '/images', { token: ada.token })).status).toBe(401);
   });
 
+  it('enters what it did into the audit log, once, and does nothing while that cannot be written', async () => {
+    await start();
+    const ada = await arrive('ada@example.com');
+    server.google.revoke(ada.grant);
+    server.audit.entries.length = 0;
+    server.audit.full = true;
+    await server.clean();
+    expect(await listInstanceIds()).toEqual([ada.instanceId]);
+    server.audit.full = false;
+    server.disk.stuck.add(ada.instanceId);
+    await server.clean();
+    server.disk.stuck.clear();
+    await server.clean();
+    await server.clean();
+    const entry = { user: 'draupnir', means: 'cleaner', action: 'user.remove', owner: 'ada@example.com' };
+    expect(server.audit.entries).toEqual([
+      { ...entry, outcome: 'failed', reason: 'internal_server_error' },
+      { ...entry, outcome: 'done', object: `instances/${ada.instanceId}` },
+    ]);
+  });
+
   it.each(['down', 'slow', 'error', 'garbage', 'empty', 'redirect'] as const)(
     'destroys nothing while the provider is %s',
     async (fault) => {

@@ -12,8 +12,8 @@ async function start(options: ApiServerOptions = {}): Promise<void> {
 }
 
 /** Status of a request with that token. */
-async function look(token: string): Promise<number> {
-  return (await server.request('GET', '/instances', { token })).status;
+async function look(token: string, path = '/instances'): Promise<number> {
+  return (await server.request('GET', path, { token })).status;
 }
 const countRefreshes = (): number =>
   server.google.requests.filter((line) => line === '/token refresh_token').length;
@@ -182,5 +182,56 @@ describe('a malformed Authorization header', () => {
     const answer = await server.request('GET', '/images', { headers: { 'draupnir-version': '0.0.1' } });
     expect(answer.status).toBe(400);
     expect(server.google.requests).toEqual([]);
+  });
+});
+
+describe('a flood of unknown tokens', () => {
+  it('does not become one at Google, and keeps nobody out who is known', async () => {
+    await start({ failedRequestsPerMinute: 10 });
+    const known = await server.signIn(createState());
+    const old = server.google.grant();
+    expect(await look(old)).toBe(200);
+    // Known, but to be asked about again.
+    server.now += CACHE_MS;
+    const before = countRefreshes();
+    const statuses = [];
+    for (let count = 0; count < 30; count++) statuses.push(await look(`1//garbage-${count}`));
+    expect(statuses.filter((status) => status === 401).length).toBeLessThanOrEqual(10);
+    expect(statuses.slice(10)).toEqual(Array(20).fill(429));
+    expect(countRefreshes() - before).toBeLessThanOrEqual(10);
+    expect([await look(known), await look(old), await look(SHARED_SECRET)]).toEqual([200, 200, 200]);
+  });
+
+  it('from many addresses is cut off as well, with 503 for what could be somebody', async () => {
+    await start();
+    const known = await server.signIn(createState());
+    const before = countRefreshes();
+    const statuses: number[] = [];
+    // Fewer at a time than one address may have connections.
+    for (let batch = 0; batch < 13; batch++) {
+      const tokens = Array.from({ length: 50 }, (_, index) => `1//garbage-${batch}-${index}`);
+      statuses.push(...(await Promise.all(tokens.map((token) => look(token)))));
+    }
+    expect(statuses.filter((status) => status === 401)).toHaveLength(600);
+    expect(statuses.filter((status) => status === 503)).toHaveLength(50);
+    expect(countRefreshes() - before).toBe(600);
+    expect(await look(known)).toBe(200);
+    server.now += 60_000;
+    expect(await look('1//garbage')).toBe(401);
+  });
+});
+
+describe('the audit log', () => {
+  it('tells by what somebody was recognised', async () => {
+    await start();
+    const session = await server.signIn(createState());
+    for (const token of [session, server.google.grant(), SHARED_SECRET]) await look(token, '/instances/1');
+    await look('1//garbage');
+    expect(server.audit.entries.slice(-4)).toMatchObject([
+      { user: 'ada@example.com', means: 'session', action: 'instance.read' },
+      { user: 'ada@example.com', means: 'google_token', action: 'instance.read' },
+      { user: 'upload', means: 'shared_secret', action: 'instance.read' },
+      { user: 'anonymous', means: 'none', action: 'GET /instances', reason: 'unauthorized' },
+    ]);
   });
 });

@@ -75,7 +75,7 @@ export class BrowserLogins implements Logins {
     return this.#parts.provider.getConsentUrl(state, challenge);
   }
 
-  async complete({ state, code, error }: Callback): Promise<void> {
+  async complete({ state, code, error }: Callback): Promise<string> {
     const login = state === undefined ? undefined : this.#table.find(state);
     const codeVerifier = login?.codeVerifier;
     if (!login || codeVerifier === undefined || login.completed || login.until <= this.#options.now()) {
@@ -90,9 +90,10 @@ export class BrowserLogins implements Logins {
       if (error !== undefined) throw new LoginFailure(error === 'access_denied' ? 'denied' : 'unavailable');
       const grant = await this.#exchange(code ?? '', codeVerifier);
       const email = findTrustedEmail(grant.account, this.#parts.trust);
-      if (email === undefined) throw new LoginFailure('untrusted');
-      if (!grant.refreshToken) throw new LoginFailure('no_refresh_token');
+      if (email === undefined) throw new LoginFailure('untrusted', grant.account.email);
+      if (!grant.refreshToken) throw new LoginFailure('no_refresh_token', email);
       this.#settle(login, { email, grant });
+      return email;
     } catch (failure) {
       this.#settle(login, 'failed');
       throw failure;
@@ -168,7 +169,7 @@ export class BrowserLogins implements Logins {
     const sessionId = await sessions.insert(sealSession(sealer, token, email, refreshToken.reveal()));
     log.info({ sessionId, userEmail: email }, 'signed in');
     // Clients store an access token as well and show its beginning; this one opens nothing.
-    return { accessToken: createSessionToken(), refreshToken: token, expiry };
+    return { email, accessToken: createSessionToken(), refreshToken: token, expiry };
   }
 }
 

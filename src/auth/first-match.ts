@@ -8,9 +8,9 @@ export class FirstMatch implements Authenticator {
     this.#authenticators = authenticators;
   }
 
-  async identify(token: string): Promise<Caller | undefined> {
+  async identify(token: string, options?: { onlyKnown?: boolean }): Promise<Caller | undefined> {
     for (const authenticator of this.#authenticators) {
-      const caller = await authenticator.identify(token);
+      const caller = await authenticator.identify(token, options);
       if (caller) return caller;
     }
     return undefined;

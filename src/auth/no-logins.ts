@@ -7,7 +7,7 @@ export class NoLogins implements Logins {
     return Promise.reject(new LoginFailure('disabled'));
   }
 
-  complete(): Promise<void> {
+  complete(): Promise<string> {
     return Promise.reject(new LoginFailure('disabled'));
   }
 

@@ -7,6 +7,7 @@ import type { Session, SessionStore } from '../core/session.ts';
 import { SingleFlight } from '../core/single-flight.ts';
 import { openGrant, sealSession } from './grant-box.ts';
 import type { IdentityCache } from './identity-cache.ts';
+import type { LookupBudget } from './lookup-budget.ts';
 import { hashToken, isSessionToken } from './session-token.ts';
 import { findTrustedEmail, type Trust } from './trusted-account.ts';
 
@@ -19,6 +20,8 @@ export interface SessionAuthenticatorParts {
   sealer: Sealer;
   cache: IdentityCache;
   trust: Trust;
+  /** Tokens that were never seen, of which the provider is asked. */
+  lookups: LookupBudget;
   log: Log;
 }
 
@@ -34,17 +37,23 @@ export class SessionAuthenticator implements Authenticator {
     this.#parts = parts;
   }
 
-  async identify(token: string): Promise<Caller | undefined> {
+  async identify(token: string, { onlyKnown = false } = {}): Promise<Caller | undefined> {
     if (token.length > MAX_TOKEN_LENGTH) return undefined;
     const key = hashToken(token).toString('hex');
-    const known = this.#parts.cache.find(key);
-    return known ? known.caller : this.#asking.run(key, () => this.#ask(token, key));
+    const { cache, sessions } = this.#parts;
+    if (onlyKnown && !cache.find(key) && !(await sessions.findByTokenHash(hashToken(token))))
+      return undefined;
+    // Looked up after the wait: another request with this token may have been answered meanwhile.
+    const known = cache.find(key);
+    if (known) return known.caller;
+    return this.#asking.run(key, () => this.#ask(token, key));
   }
 
   async #ask(token: string, key: string): Promise<Caller | undefined> {
     const { sessions, sealer, cache, trust } = this.#parts;
     const session = await sessions.findByTokenHash(hashToken(token));
     if (!session && isSessionToken(token)) return undefined;
+    if (!session) this.#parts.lookups.take();
     const grant = session ? this.#open(session) : token;
     const account = grant === undefined ? undefined : await this.#findAccount(grant);
     const email = account && findTrustedEmail(account, trust);
@@ -53,7 +62,8 @@ export class SessionAuthenticator implements Authenticator {
       return undefined;
     }
     const sessionId = session?.id ?? (await sessions.insert(sealSession(sealer, token, email, token)));
-    const caller: Caller = { role: 'developer', email, sessionId };
+    const means = isSessionToken(token) ? 'session' : 'google_token';
+    const caller: Caller = { role: 'developer', email, sessionId, means };
     cache.accept(key, caller);
     return caller;
   }

@@ -2,6 +2,8 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { type Authenticator, type Caller, UPLOAD_USER } from '../core/caller.ts';
 import type { Secret } from '../core/secret.ts';
 
+const UPLOADER: Caller = { role: 'upload', email: UPLOAD_USER, means: 'shared_secret' };
+
 /** Recognises the upload user by the shared secret, in a time that tells nothing about it. */
 export class SharedSecretAuthenticator implements Authenticator {
   readonly #digest: Buffer;
@@ -12,7 +14,7 @@ export class SharedSecretAuthenticator implements Authenticator {
 
   identify(token: string): Promise<Caller | undefined> {
     const matches = timingSafeEqual(sha256(token), this.#digest);
-    return Promise.resolve(matches ? { role: 'upload', email: UPLOAD_USER } : undefined);
+    return Promise.resolve(matches ? UPLOADER : undefined);
   }
 }
 

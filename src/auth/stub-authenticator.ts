@@ -9,7 +9,7 @@ export class StubAuthenticator implements Authenticator {
 
   /** `domain` starts with `@`. */
   constructor(domain: string) {
-    this.#caller = { role: 'developer', email: `integration-test${domain}` };
+    this.#caller = { role: 'developer', email: `integration-test${domain}`, means: 'test_token' };
   }
 
   identify(token: string): Promise<Caller | undefined> {

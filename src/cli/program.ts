@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { VERSION } from '../version.ts';
+import { addAuditCommand } from './commands/audit.ts';
 import { addAuthenticateCommand } from './commands/authenticate.ts';
 import { addConfigCommands } from './commands/config.ts';
 import { addEnvCommand } from './commands/env.ts';
@@ -54,6 +55,7 @@ function buildProgram(): Command {
   addConfigCommands(program);
   addServerCommand(program);
   addMigrateCommand(program);
+  addAuditCommand(program);
   addQuickstartCommand(program);
   return program;
 }

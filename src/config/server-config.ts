@@ -52,6 +52,15 @@ export interface OauthConfig {
   enabled: boolean;
 }
 
+/** What a listener bears; times in milliseconds. */
+export interface LimitsConfig {
+  maxConnections: number;
+  maxConnectionsPerAddress: number;
+  failedRequestsPerMinute: number;
+  headerTimeoutMs: number;
+  requestTimeoutMs: number;
+}
+
 /** The server's configuration, checked. Sample and meaning of each key: sample/config.toml. */
 export interface ServerConfig {
   databaseUrl: DatabaseUrl;
@@ -79,6 +88,8 @@ export interface ServerConfig {
   trustedProxyCidrs: string[];
   http: HttpConfig;
   oauth: OauthConfig;
+  limits: LimitsConfig;
+  auditLog: string;
   scriptsPath: string;
   encryptionKeyFile: string;
   apiVersionCheck: 'exact' | 'compatible';
@@ -165,6 +176,10 @@ function readServerConfig(root: ConfigTable, env: ConfigEnvironment): ServerConf
     trustedProxyCidrs: root.optional('trusted_proxy_cidrs', cidrsKind) ?? [],
     http: readHttp(root.table('http')),
     oauth: readOauth(root.table('oauth')),
+    limits: readLimits(root.table('limits')),
+    auditLog:
+      root.optional('audit_log', absolutePathKind('/var/lib/draupnir/audit.log')) ??
+      `${stateDirectory}/audit.log`,
     scriptsPath:
       root.optional('scripts_path', absolutePathKind('/usr/lib/draupnir/scripts')) ??
       '/usr/lib/draupnir/scripts',
@@ -245,6 +260,17 @@ function readOauth(oauth: ConfigTable): OauthConfig {
     identityCacheMs: oauth.optional('identity_cache', durationKind) ?? 300_000,
     acceptShortStates: oauth.optional('accept_short_states', booleanKind) ?? false,
     enabled: oauth.optional('enabled', booleanKind) ?? true,
+  };
+}
+
+function readLimits(limits: ConfigTable): LimitsConfig {
+  const atMost = integerKind(1, 1_000_000);
+  return {
+    maxConnections: limits.optional('max_connections', atMost) ?? 2000,
+    maxConnectionsPerAddress: limits.optional('max_connections_per_address', atMost) ?? 200,
+    failedRequestsPerMinute: limits.optional('failed_requests_per_minute', atMost) ?? 300,
+    headerTimeoutMs: limits.optional('header_timeout', durationKind) ?? 20_000,
+    requestTimeoutMs: limits.optional('request_timeout', durationKind) ?? 60_000,
   };
 }
 

@@ -1,3 +1,5 @@
+import type { AuditMeans } from './audit-log.ts';
+
 /** Who sends a request. */
 export interface Caller {
   /** The upload user holds the shared secret; a developer is known by a verified e-mail address. */
@@ -6,6 +8,8 @@ export interface Caller {
   readonly email: string;
   /** The session the caller came with, if any: what the caller creates goes when all grants of the owner are gone. */
   readonly sessionId?: number;
+  /** By what the caller was recognised. */
+  readonly means?: AuditMeans;
 }
 
 /** Name under which the upload user owns things (contract: HTTP API, "Authentication"). */
@@ -15,7 +19,7 @@ export const UPLOAD_USER = 'upload';
 export interface Authenticator {
   /**
    * The caller behind the token, or undefined when nobody trusted is. Throws `identity_provider_unavailable` when that
-   * cannot be told now.
+   * cannot be told now. With `onlyKnown` nobody else is asked about a token that was never seen here: it is nobody's.
    */
-  identify(token: string): Promise<Caller | undefined>;
+  identify(token: string, options?: { onlyKnown?: boolean }): Promise<Caller | undefined>;
 }

@@ -25,7 +25,8 @@ export type ErrorKind =
   | 'database_unavailable'
   | 'identity_provider_unavailable'
   | 'oauth_error'
-  | 'too_many_logins';
+  | 'too_many_logins'
+  | 'audit_log_unavailable';
 
 /** An expected failure with a reason that may be shown to the caller: lower case, no row data, no secrets. */
 export class DomainError extends Error {

@@ -1,5 +1,7 @@
 /** What the client receives for a completed sign-in. Neither token is of any use at the identity provider. */
 export interface ClientToken {
+  /** Who signed in. */
+  readonly email: string;
   readonly accessToken: string;
   /** The bearer token of all further requests. */
   readonly refreshToken: string;
@@ -43,10 +45,13 @@ export type LoginFailureKind =
 export class LoginFailure extends Error {
   override readonly name = 'LoginFailure';
   readonly kind: LoginFailureKind;
+  /** Who tried, where the provider said so. */
+  readonly email: string | undefined;
 
-  constructor(kind: LoginFailureKind) {
+  constructor(kind: LoginFailureKind, email?: string) {
     super(`sign-in failed: ${kind}`);
     this.kind = kind;
+    this.email = email;
   }
 }
 
@@ -54,8 +59,8 @@ export class LoginFailure extends Error {
 export interface Logins {
   /** The browser starts; resolves to the consent page's address. Throws `LoginFailure`. */
   begin(state: string | undefined): Promise<string>;
-  /** The browser comes back. Throws `LoginFailure`, of which the waiting client is told too. */
-  complete(callback: Callback): Promise<void>;
+  /** The browser comes back; resolves to the address of who signed in. Throws `LoginFailure`, of which the waiting client is told too. */
+  complete(callback: Callback): Promise<string>;
   /**
    * The client waits; ends early when the signal fires. Throws the DomainErrors `oauth_error`, which names no reason, and
    * `too_many_logins`.

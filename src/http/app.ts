@@ -3,6 +3,7 @@ import type { ServerOptions } from 'node:https';
 import { finished } from 'node:stream/promises';
 import fastify from 'fastify';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { AuditLog } from '../core/audit-log.ts';
 import type { Authenticator } from '../core/caller.ts';
 import { DomainError } from '../core/errors.ts';
 import type { Images } from '../core/images.ts';
@@ -10,13 +11,17 @@ import type { Instances } from '../core/instances.ts';
 import type { Log } from '../core/log.ts';
 import type { Logins } from '../core/login.ts';
 import type { Readiness } from '../core/readiness.ts';
-import { getClientAddress } from './identity.ts';
 import { decorateAnswer, sendError } from './answer.ts';
 import type { VersionCheck } from './api-version.ts';
+import { auditRequests } from './audit.ts';
 import type { ClientAddressFinder } from './client-address.ts';
 import { readAnyBodyAsJson } from './body.ts';
-import { buildError, toHttpError } from './error-body.ts';
+import { buildError, buildTooManyError, TooManyRequests, toHttpError } from './error-body.ts';
 import type { HttpError } from './error-body.ts';
+import { getClientAddress } from './identity.ts';
+import type { HttpLimits } from './limits.ts';
+import { buildServerOptions, guardServer } from './node-server.ts';
+import { requireHost } from './require-host.ts';
 import { registerAccessTokens } from './routes/access-tokens.ts';
 import { registerAuthenticate } from './routes/authenticate.ts';
 import { registerHealthCheck } from './routes/health-check.ts';
@@ -24,12 +29,12 @@ import { registerImages } from './routes/images.ts';
 import { registerInstances } from './routes/instances.ts';
 import { registerOauthCallback } from './routes/oauth-callback.ts';
 import { registerReady } from './routes/ready.ts';
+import { limitStrangers } from './stranger-limit.ts';
+import type { StrangerLimit } from './stranger-limit.ts';
 import { answerUnreadable } from './unreadable-request.ts';
 
 /** Largest request body, in bytes: an anonymisation script may be long. */
 const BODY_LIMIT = 4 * 1024 * 1024;
-/** Longest time for the headers and the body of a request to arrive, in milliseconds; an answer may take hours. */
-const REQUEST_TIMEOUT_MS = 60_000;
 /** Longer than the idle time-outs of common proxies, so that the proxy is the one to close. */
 const KEEP_ALIVE_TIMEOUT_MS = 75_000;
 
@@ -39,12 +44,21 @@ export interface AppParts {
   authenticator: Authenticator;
   logins: Logins;
   readiness: Readiness;
+  audit: AuditLog;
   log: Log;
+  limits: HttpLimits;
   versionCheck: VersionCheck;
   /** Tells who is behind a proxy. */
   findClientAddress: ClientAddressFinder;
+  /** Whether many clients are behind an address. */
+  isProxy: (address: string) => boolean;
   /** Name that instances are reached by. */
   publicHostname: string;
+}
+
+/** What routes are given. */
+export interface RouteParts extends AppParts {
+  strangers: StrangerLimit;
 }
 
 /** Builds the API for one listener; it does not listen yet. With `tls` it speaks HTTPS. */
@@ -52,7 +66,7 @@ export function buildApp(parts: AppParts, tls?: ServerOptions): FastifyInstance 
   const options = {
     logger: false,
     bodyLimit: BODY_LIMIT,
-    requestTimeout: REQUEST_TIMEOUT_MS,
+    requestTimeout: parts.limits.requestTimeoutMs,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     forceCloseConnections: 'idle' as const,
     return503OnClosing: false,
@@ -66,14 +80,21 @@ export function buildApp(parts: AppParts, tls?: ServerOptions): FastifyInstance 
       logRequest(parts, request, reply);
     },
   };
+  const server = buildServerOptions(parts.limits, tls);
   // The two kinds of server differ in type only; routes do not care.
-  const app = tls ? (fastify({ ...options, https: tls }) as unknown as FastifyInstance) : fastify(options);
+  const app = tls
+    ? (fastify({ ...options, https: server }) as unknown as FastifyInstance)
+    : fastify({ ...options, http: server });
+  guardServer(app.server, parts.limits, parts.isProxy);
 
   readAnyBodyAsJson(app);
   app.addHook('onRequest', (_request, reply, next) => {
     decorateAnswer(reply);
     next();
   });
+  app.addHook('onRequest', requireHost);
+  const strangers = limitStrangers(app, parts);
+  auditRequests(app, parts);
   app.addHook('onResponse', (request, reply, next) => {
     logRequest(parts, request, reply);
     next();
@@ -85,13 +106,14 @@ export function buildApp(parts: AppParts, tls?: ServerOptions): FastifyInstance 
   });
   app.setNotFoundHandler((_request, reply) => sendError(reply, buildError('not_found')));
 
+  const routeParts = { ...parts, strangers };
   registerHealthCheck(app);
   registerReady(app, parts);
-  registerAuthenticate(app, parts);
-  registerOauthCallback(app, parts);
-  registerAccessTokens(app, parts);
-  registerImages(app, parts);
-  registerInstances(app, parts);
+  registerAuthenticate(app, routeParts);
+  registerOauthCallback(app, routeParts);
+  registerAccessTokens(app, routeParts);
+  registerImages(app, routeParts);
+  registerInstances(app, routeParts);
   return app;
 }
 
@@ -107,8 +129,13 @@ async function receiveRest(request: FastifyRequest, reply: FastifyReply): Promis
 }
 
 /** Domain errors and bad requests become their shapes; all else is logged with its cause, and never shown. */
-function classify(error: FastifyError | DomainError, request: FastifyRequest, log: Log): HttpError {
+function classify(
+  error: FastifyError | DomainError | TooManyRequests,
+  request: FastifyRequest,
+  log: Log,
+): HttpError {
   if (error instanceof DomainError) return toHttpError(error);
+  if (error instanceof TooManyRequests) return buildTooManyError(error);
   const status = error.statusCode ?? 500;
   if (status === 413) return buildError('body_too_large', 'a request body has at most 4 MiB');
   if (status >= 400 && status < 500) return buildError(status === 404 ? 'not_found' : 'malformed_body');

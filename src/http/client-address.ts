@@ -50,6 +50,24 @@ export function parseAddress(text: string): string | undefined {
   return [high >> 8, high & 255, low >> 8, low & 255].join('.');
 }
 
+/** What counts as one client: an IPv4 address, the /64 of an IPv6 one, which a customer has at least (RFC 6177). */
+export function toNetwork(address: string): string {
+  if (!isIPv6(address)) return address;
+  const [head = '', tail] = address.split('::');
+  const left = head === '' ? [] : head.split(':');
+  const right = tail === undefined || tail === '' ? [] : tail.split(':');
+  const zeros = tail === undefined ? [] : Array<string>(8 - left.length - right.length).fill('0');
+  return `${[...left, ...zeros, ...right].slice(0, 4).join(':')}::/64`;
+}
+
+/** Tells whether an address is that of a proxy, behind which are many clients. */
+export function createProxyTest(rules: ForwardingRules): (address: string) => boolean {
+  if (!rules.useXForwardedFor) return () => false;
+  if (rules.trustedProxyCidrs.length === 0) return () => true;
+  const proxies = buildBlockList(rules.trustedProxyCidrs);
+  return (address) => proxies.check(address, isIPv4(address) ? 'ipv4' : 'ipv6');
+}
+
 function buildBlockList(cidrs: readonly string[]): BlockList {
   const list = new BlockList();
   for (const cidr of cidrs) {

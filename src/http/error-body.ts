@@ -4,6 +4,8 @@ import type { ErrorBody } from '../wire.ts';
 /** An error as it goes over the wire. */
 export interface HttpError {
   status: number;
+  /** When to try again, in seconds. */
+  retryAfterS?: number;
   body: ErrorBody;
 }
 
@@ -17,7 +19,10 @@ interface Shape {
 }
 
 /** Contract: HTTP API, "Errors"; kinds without a fixed detail are ours and say what to do. */
-const SHAPES: Record<ErrorKind | 'internal' | 'method_not_allowed' | 'body_too_large', Shape> = {
+const SHAPES: Record<
+  ErrorKind | 'internal' | 'method_not_allowed' | 'body_too_large' | 'too_many_requests',
+  Shape
+> = {
   internal: {
     id: 'internal_server_error',
     status: 500,
@@ -95,6 +100,8 @@ const SHAPES: Record<ErrorKind | 'internal' | 'method_not_allowed' | 'body_too_l
   storage_unavailable: { id: 'storage_unavailable', status: 503, title: 'Storage Unavailable' },
   database_unavailable: { id: 'database_unavailable', status: 503, title: 'Database Unavailable' },
   method_not_allowed: { id: 'method_not_allowed', status: 405, title: 'Method Not Allowed' },
+  audit_log_unavailable: { id: 'audit_log_unavailable', status: 503, title: 'Audit Log Unavailable' },
+  too_many_requests: { id: 'too_many_requests', status: 429, title: 'Too Many Requests' },
   body_too_large: { id: 'body_too_large', status: 413, title: 'Body Too Large' },
 };
 
@@ -107,6 +114,22 @@ export function buildError(kind: keyof typeof SHAPES, reason = ''): HttpError {
 
 export function toHttpError(error: DomainError): HttpError {
   return buildError(error.kind, error.message);
+}
+
+/** A stranger has sent too many requests. */
+export class TooManyRequests extends Error {
+  override readonly name = 'TooManyRequests';
+  readonly retryAfterS: number;
+
+  constructor(retryAfterS: number) {
+    super('too many requests');
+    this.retryAfterS = retryAfterS;
+  }
+}
+
+export function buildTooManyError({ retryAfterS }: TooManyRequests): HttpError {
+  const reason = `too many requests without a valid token from your address; try again in ${retryAfterS} s`;
+  return { ...buildError('too_many_requests', reason), retryAfterS };
 }
 
 /** 400 of the version check (contract: HTTP API, "Version header"). */
@@ -123,6 +146,7 @@ export function buildVersionError(requested: string | undefined, server: string)
 /** What a client can do about a request that is not readable as HTTP. */
 const UNREADABLE: Record<number, string> = {
   408: 'the request did not arrive in time',
+  417: 'the only expectation that can be met is 100-continue',
   431: 'the headers are too large: send less than 16 KiB',
 };
 

@@ -7,11 +7,11 @@ import { acceptsVersion } from './api-version.ts';
 import type { VersionCheck } from './api-version.ts';
 import { sendError } from './answer.ts';
 import { buildVersionError } from './error-body.ts';
+import { getNotes } from './request-notes.ts';
+import type { StrangerLimit } from './stranger-limit.ts';
 
 /** RFC 6750, section 2.1; the scheme's name is case-insensitive (RFC 9110, section 11.1). */
 const BEARER = /^Bearer +([\x21-\x7e]+)$/i;
-
-const callers = new WeakMap<FastifyRequest, Caller>();
 
 /** A hook that answers 400 unless the request names a version we serve. Comes before the authentication. */
 export function requireVersion(check: VersionCheck) {
@@ -23,14 +23,24 @@ export function requireVersion(check: VersionCheck) {
   };
 }
 
-/** A hook that answers 401 unless a trusted caller sends the request. */
-export function requireCaller(authenticator: Authenticator) {
+/** A hook that answers 401 unless a trusted caller sends the request. Strangers are counted before anybody is asked. */
+export function requireCaller(parts: { authenticator: Authenticator; strangers: StrangerLimit }) {
+  const { authenticator, strangers } = parts;
   return async (request: FastifyRequest): Promise<void> => {
     const token = BEARER.exec(request.headers.authorization ?? '')?.[1];
-    const caller = token === undefined ? undefined : await authenticator.identify(token);
+    let caller = token === undefined ? undefined : await authenticator.identify(token, { onlyKnown: true });
+    if (!caller) {
+      await strangers.count(request);
+      caller = token === undefined ? undefined : await authenticator.identify(token);
+    }
     if (!caller) throw new DomainError('unauthorized', 'no trusted token');
-    callers.set(request, caller);
+    getNotes(request).caller = caller;
   };
+}
+
+/** A hook for what needs no token: everybody is a stranger there. */
+export function countStrangers(strangers: StrangerLimit) {
+  return (request: FastifyRequest): Promise<void> => strangers.count(request);
 }
 
 /** Where the request comes from, seen through the proxies in between. Node has joined the lines of the header. */
@@ -44,7 +54,7 @@ export function getClientAddress(
 
 /** Who sent the request. Only behind `requireCaller`. */
 export function getCaller(request: FastifyRequest): Caller {
-  const caller = callers.get(request);
+  const { caller } = getNotes(request);
   if (!caller) throw new Error('the route has no authentication');
   return caller;
 }

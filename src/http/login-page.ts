@@ -1,6 +1,8 @@
 import type { FastifyReply } from 'fastify';
 import { LoginFailure, type LoginFailureKind } from '../core/login.ts';
+import { noteSignIn } from './audit.ts';
 import { type Page, sendPage } from './page.ts';
+import { getNotes } from './request-notes.ts';
 
 interface FailurePage {
   status: number;
@@ -92,5 +94,7 @@ export function sendSignedInPage(reply: FastifyReply): FastifyReply {
 export function sendLoginFailure(reply: FastifyReply, error: unknown): FastifyReply {
   if (!(error instanceof LoginFailure)) throw error;
   const { status, ...page } = FAILURES[error.kind];
+  getNotes(reply.request).reason = error.kind;
+  noteSignIn(reply.request, error.email);
   return sendPage(reply.code(status), page);
 }

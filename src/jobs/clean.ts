@@ -1,3 +1,4 @@
+import { type AuditEntry, type AuditLog, SERVER } from '../core/audit-log.ts';
 import type { Instances } from '../core/instances.ts';
 import type { Log } from '../core/log.ts';
 import type { GrantChecker, GrantState, OwnedSessionStore, Session } from '../core/session.ts';
@@ -6,6 +7,7 @@ export interface CleanerParts {
   sessions: OwnedSessionStore;
   grants: GrantChecker;
   instances: Pick<Instances, 'destroyAllOwnedBy'>;
+  audit: AuditLog;
   log: Log;
   /** How long after its last grant was found revoked an owner's instances stay, in milliseconds. */
   revocationGraceMs: number;
@@ -85,7 +87,7 @@ export class Cleaner {
 
   /** The owner has left: once the grace is over, the instances go, and after them the sessions. */
   async #remove(owner: string, revoked: Session[]): Promise<void> {
-    const { sessions, instances, log, revocationGraceMs } = this.#parts;
+    const { sessions, log, revocationGraceMs } = this.#parts;
     const now = this.#now();
     await sessions.markRevoked(getIds(revoked), new Date(now));
     const since = Math.max(...revoked.map((session) => session.revokedAt?.getTime() ?? now));
@@ -97,9 +99,27 @@ export class Cleaner {
     // Somebody may have signed in while the provider was being asked.
     const known = getIds(await sessions.listByOwner(owner));
     if (known.some((id) => !getIds(revoked).includes(id))) return;
-    const instanceIds = await instances.destroyAllOwnedBy(owner);
+    const instanceIds = await this.#destroyInstances(owner);
     await sessions.deleteOf(owner, getIds(revoked));
     log.info({ userEmail: owner, instanceIds }, 'user has left; destroyed instances');
+  }
+
+  /** Destroys what an owner had, with one entry in the audit log; nothing where that cannot be written. */
+  async #destroyInstances(owner: string): Promise<number[]> {
+    const { instances, audit } = this.#parts;
+    await audit.requireWritable();
+    const entry = { user: SERVER, means: 'cleaner', action: 'user.remove', owner } as const;
+    const write = (outcome: Pick<AuditEntry, 'outcome' | 'object' | 'reason'>): Promise<void> =>
+      audit.write({ ...entry, ...outcome });
+    let ids: number[];
+    try {
+      ids = await instances.destroyAllOwnedBy(owner);
+    } catch (error) {
+      await write({ outcome: 'failed', reason: 'internal_server_error' });
+      throw error;
+    }
+    await write({ outcome: 'done', object: ids.map((id) => `instances/${id}`).join(' ') });
+    return ids;
   }
 }
 

@@ -121,6 +121,7 @@ max_instance_port = ${ports.instanceMax}
 block_instance_egress = false
 scripts_path = "${layout.scripts}"
 encryption_key_file = "${join(layout.state, 'encryption.key')}"
+audit_log = "${join(layout.state, 'audit.log')}"
 
 [http]
 listen_address = "${API_HOST}:${ports.api}"

@@ -2,6 +2,7 @@ import type pg from 'pg';
 import { readOrCreateKeyFile } from '../auth/key-file.ts';
 import { SealedBox } from '../auth/sealed-box.ts';
 import type { ServerConfig } from '../config/server-config.ts';
+import type { AuditLog } from '../core/audit-log.ts';
 import { Images } from '../core/images.ts';
 import { InstanceSupervisor } from '../core/instance-supervisor.ts';
 import { Instances } from '../core/instances.ts';
@@ -17,7 +18,7 @@ import { ProcPostmasters } from '../exec/proc-postmasters.ts';
 import { ScriptImageStorage } from '../exec/script-image-storage.ts';
 import { ScriptInstanceStorage } from '../exec/script-instance-storage.ts';
 import { ScriptRunner } from '../exec/script-runner.ts';
-import { createClientAddressFinder } from '../http/client-address.ts';
+import { createClientAddressFinder, createProxyTest } from '../http/client-address.ts';
 import type { AppParts } from '../http/app.ts';
 import { Loop } from '../jobs/loop.ts';
 import { createCertificateChain } from '../tls/certificate-chain.ts';
@@ -39,7 +40,12 @@ export interface Composition {
 }
 
 /** Makes the parts of the server of their configuration and fits them together. Starts nothing. */
-export async function compose(config: ServerConfig, pool: pg.Pool, log: Log): Promise<Composition> {
+export async function compose(
+  config: ServerConfig,
+  pool: pg.Pool,
+  audit: AuditLog,
+  log: Log,
+): Promise<Composition> {
   const sealer = new SealedBox(await readOrCreateKeyFile(config.encryptionKeyFile));
   const scripts = new ScriptRunner(config.scriptsPath, config.scriptTimeoutMs);
   const imageStore = new PgImageStore(pool);
@@ -85,7 +91,7 @@ export async function compose(config: ServerConfig, pool: pg.Pool, log: Log): Pr
     },
     log,
   });
-  const { authenticator, logins, cleaner } = composeIdentity(config, { pool, sealer, instances, log });
+  const { authenticator, logins, cleaner } = composeIdentity(config, { pool, sealer, instances, audit, log });
   const cleaning =
     cleaner &&
     new Loop({
@@ -100,10 +106,13 @@ export async function compose(config: ServerConfig, pool: pg.Pool, log: Log): Pr
       instances,
       authenticator,
       logins,
+      audit,
       readiness: new Readiness([createDatabasePart(pool), createDataPathPart(volume), ...network.readiness]),
       log,
+      limits: config.limits,
       versionCheck: config.apiVersionCheck,
       findClientAddress: createClientAddressFinder(config),
+      isProxy: createProxyTest(config),
       publicHostname: config.publicHostname,
     },
     loops: [reconciling, cleaning, network.loop].filter((loop) => loop !== undefined),

@@ -4,11 +4,13 @@ import { FirstMatch } from '../auth/first-match.ts';
 import { GoogleProvider } from '../auth/google/google-provider.ts';
 import { IdentityCache } from '../auth/identity-cache.ts';
 import { NoLogins } from '../auth/no-logins.ts';
+import { LookupBudget } from '../auth/lookup-budget.ts';
 import { SessionAuthenticator } from '../auth/session-authenticator.ts';
 import { SessionGrants } from '../auth/session-grants.ts';
 import { SharedSecretAuthenticator } from '../auth/shared-secret-authenticator.ts';
 import { StubAuthenticator } from '../auth/stub-authenticator.ts';
 import type { ServerConfig } from '../config/server-config.ts';
+import type { AuditLog } from '../core/audit-log.ts';
 import type { Authenticator } from '../core/caller.ts';
 import type { Sealer } from '../core/instance.ts';
 import type { Instances } from '../core/instances.ts';
@@ -42,7 +44,7 @@ export interface IdentityLimits {
 /** Makes these parts. With `environment = "test"` Google is never asked: one fixed token is valid, and nobody has left. */
 export function composeIdentity(
   config: ServerConfig,
-  parts: { pool: pg.Pool; sealer: Sealer; instances: Instances; log: Log },
+  parts: { pool: pg.Pool; sealer: Sealer; instances: Instances; audit: AuditLog; log: Log },
   limits: IdentityLimits = {},
 ): IdentityParts {
   const secret = new SharedSecretAuthenticator(config.sharedSecret);
@@ -59,7 +61,8 @@ export function composeIdentity(
   const sessions = new PgSessionStore(parts.pool);
   const cache = new IdentityCache({ ttlMs: oauth.identityCacheMs, ...clock });
   const trust = { clientId: oauth.clientId, domain: config.trustedUserEmailDomain };
-  const common = { provider, sessions, sealer, cache, trust, log };
+  const lookups = new LookupBudget(clock);
+  const common = { provider, sessions, sealer, cache, trust, lookups, log };
   return {
     authenticator: new FirstMatch([secret, new SessionAuthenticator(common)]),
     logins: new BrowserLogins(common, {
@@ -72,6 +75,7 @@ export function composeIdentity(
       sessions,
       grants: new SessionGrants(common),
       instances: parts.instances,
+      audit: parts.audit,
       log,
       revocationGraceMs: config.revocationGraceMs,
       ...clock,

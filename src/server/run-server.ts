@@ -2,6 +2,7 @@ import closeWithGrace from 'close-with-grace';
 import type { FastifyInstance } from 'fastify';
 import type pg from 'pg';
 import type { Logger } from 'pino';
+import { AuditFile } from '../audit/audit-file.ts';
 import { loadServerConfig } from '../config/load-server-config.ts';
 import { formatWarning } from '../config/problem.ts';
 import type { ServerConfig } from '../config/server-config.ts';
@@ -37,6 +38,10 @@ export async function runServer(options: { configFile: string }): Promise<number
       const hint = 'set block_instance_egress = true';
       log.warn({ hint }, 'instances can make outgoing connections');
     }
+    if (config.sentryDsn) {
+      const hint = 'remove sentry_dsn; errors are in this log';
+      log.warn({ hint }, 'errors are not reported to Sentry by this version');
+    }
     log.info({ version: VERSION, pid: process.pid }, 'starting');
 
     const database = await createDatabaseConfig(config.databaseUrl);
@@ -44,7 +49,9 @@ export async function runServer(options: { configFile: string }): Promise<number
     await bringUpToDate(config, database, log);
     const pool = createMetadataPool(database, log);
     opened.defer(() => pool.end());
-    const composition = await compose(config, pool, log);
+    const audit = await AuditFile.open(config.auditLog);
+    opened.defer(() => audit.close());
+    const composition = await compose(config, pool, audit, log);
     await composition.applyRules();
     await composition.app.instances.reconcile();
     await composition.app.images.reconcile();

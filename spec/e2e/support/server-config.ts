@@ -26,6 +26,8 @@ export interface ConfigChoices {
   everywhere?: boolean;
   /** Further lines of the top level. By default the rules of the host stay as they are. */
   network?: string;
+  /** Keys of `[limits]`, as TOML. */
+  limits?: Record<string, string>;
 }
 
 /** Writes a configuration that the server's user alone can read; resolves to its path. */
@@ -42,7 +44,7 @@ export async function writeServerConfig(
 
 function formatServerConfig(installation: Installation, choices: ConfigChoices): string {
   const { environment = 'test', ports = INSTANCE_PORTS, database = 'draupnir' } = choices;
-  const { cleanInterval = '30m', versionCheck = 'exact' } = choices;
+  const { cleanInterval = '30m', versionCheck = 'exact', limits = {} } = choices;
   const { everywhere = false, network = 'block_instance_egress = false' } = choices;
   const host = everywhere ? '' : '127.0.0.1';
   const { certificate, key } = getApiCertificate(installation);
@@ -59,6 +61,7 @@ ${network}
 scripts_path = "${installation.scripts}"
 encryption_key_file = "${join(installation.state, 'encryption.key')}"
 api_version_check = "${versionCheck}"
+audit_log = "${join(installation.state, 'audit.log')}"
 
 [http]
 listen_address = "${host}:${installation.httpsPort}"
@@ -68,7 +71,13 @@ tls_private_key = "${key}"
 
 [oauth]
 redirect_url = "https://localhost:${installation.httpsPort}/oauth_callback"
-${formatProvider(choices.provider)}`;
+${formatProvider(choices.provider)}
+[limits]
+# Tests of refusals send more of them than people do.
+failed_requests_per_minute = 1000000
+${Object.entries(limits)
+  .map(([key, value]) => `${key} = ${value}\n`)
+  .join('')}`;
 }
 
 function formatProvider(provider: Provider | undefined): string {

@@ -14,9 +14,10 @@ import { PgAddressStore } from '../../../src/db/address-store.ts';
 import { PgImageStore } from '../../../src/db/image-store.ts';
 import { PgInstanceStore } from '../../../src/db/instance-store.ts';
 import { buildApp } from '../../../src/http/app.ts';
-import { createClientAddressFinder } from '../../../src/http/client-address.ts';
+import { createClientAddressFinder, createProxyTest } from '../../../src/http/client-address.ts';
 import { composeIdentity, type IdentityLimits } from '../../../src/server/identity.ts';
 import { VERSION } from '../../../src/version.ts';
+import { RecordingAudit } from '../../unit/fakes/recording-audit.ts';
 import { FakeGoogle } from '../../support/google.ts';
 import { createTestDatabase } from './database.ts';
 
@@ -69,6 +70,7 @@ export interface ApiServerOptions extends Omit<IdentityLimits, 'now'> {
   /** Go duration. */
   grace?: string;
   acceptShortStates?: boolean;
+  failedRequestsPerMinute?: number;
 }
 
 /**
@@ -79,6 +81,7 @@ export class ApiServer {
   readonly google: FakeGoogle;
   readonly pool: pg.Pool;
   readonly disk = new FakeDisk();
+  readonly audit = new RecordingAudit();
   /** Milliseconds since the epoch. */
   now = Date.now();
   /** All log lines, as they would be written. */
@@ -119,7 +122,11 @@ export class ApiServer {
       portRange: { min: config.minInstancePort, max: config.maxInstancePort },
     });
     const limits = { ...options, now: () => this.now };
-    this.identity = composeIdentity(config, { pool, sealer, instances: this.instances, log }, limits);
+    this.identity = composeIdentity(
+      config,
+      { pool, sealer, instances: this.instances, audit: this.audit, log },
+      limits,
+    );
     const { logins } = this.identity;
     const wait = logins.wait.bind(logins);
     logins.wait = (state, signal) => {
@@ -144,6 +151,9 @@ export class ApiServer {
       authenticator: this.identity.authenticator,
       logins: this.identity.logins,
       readiness: new Readiness([]),
+      audit: this.audit,
+      limits: config.limits,
+      isProxy: createProxyTest(config),
       log,
       findClientAddress: createClientAddressFinder(config),
       versionCheck: config.apiVersionCheck,
@@ -297,6 +307,8 @@ auth_url = "${authUrl}"
 token_url = "${tokenUrl}"
 tokeninfo_url = "${tokeninfoUrl}"
 accept_short_states = ${String(options.acceptShortStates ?? false)}
+[limits]
+failed_requests_per_minute = ${options.failedRequestsPerMinute ?? 100_000}
 `,
     'config.toml',
   );

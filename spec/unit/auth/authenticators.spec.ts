@@ -13,7 +13,11 @@ describe('SharedSecretAuthenticator', () => {
   const authenticator = new SharedSecretAuthenticator(new Secret(SECRET));
 
   it('knows the upload user by the secret', async () => {
-    expect(await authenticator.identify(SECRET)).toEqual({ role: 'upload', email: 'upload' });
+    expect(await authenticator.identify(SECRET)).toEqual({
+      role: 'upload',
+      email: 'upload',
+      means: 'shared_secret',
+    });
   });
 
   it('knows nobody by any other token, however near', async () => {
@@ -39,7 +43,7 @@ describe('StubAuthenticator', () => {
   it('knows one developer by the one token of the test environment', async () => {
     const authenticator = new StubAuthenticator('@example.com');
     const caller = await authenticator.identify('the-integration-access-token');
-    expect(caller).toEqual({ role: 'developer', email: 'integration-test@example.com' });
+    expect(caller).toEqual({ role: 'developer', email: 'integration-test@example.com', means: 'test_token' });
     for (const token of ['', 'the-integration-access-token ', 'another']) {
       expect(await authenticator.identify(token)).toBeUndefined();
     }

@@ -24,6 +24,15 @@ const REQUIRED: Readonly<Record<string, string>> = {
   'oauth.client_secret': '"hunter2-oauth"',
 };
 
+/** The defaults. */
+const LIMITS = {
+  maxConnections: 2000,
+  maxConnectionsPerAddress: 200,
+  failedRequestsPerMinute: 300,
+  headerTimeoutMs: 20_000,
+  requestTimeoutMs: 60_000,
+};
+
 /** A file with the required keys, changed: undefined removes a key. */
 function write(changes: Readonly<Record<string, string | undefined>> = {}): string {
   return Object.entries({ ...REQUIRED, ...changes })
@@ -59,6 +68,8 @@ describe('parseServerConfig', () => {
       useXForwardedFor: false,
       trustedProxyCidrs: [],
       http: { insecureListenAddress: { host: '0.0.0.0', port: 8080 } },
+      limits: LIMITS,
+      auditLog: '/var/lib/draupnir/audit.log',
       scriptsPath: '/usr/lib/draupnir/scripts',
       encryptionKeyFile: '/var/lib/draupnir/encryption.key',
       apiVersionCheck: 'exact',
@@ -90,6 +101,29 @@ describe('parseServerConfig', () => {
       acceptShortStates: false,
       enabled: true,
     });
+  });
+
+  it('limits clients by default, and takes other limits', () => {
+    expect(read().limits).toEqual(LIMITS);
+    const chosen = read({
+      'limits.max_connections': '10',
+      'limits.max_connections_per_address': '5',
+      'limits.failed_requests_per_minute': '7',
+      'limits.header_timeout': '"1s"',
+      'limits.request_timeout': '"2s"',
+    });
+    expect(chosen.limits).toEqual({
+      maxConnections: 10,
+      maxConnectionsPerAddress: 5,
+      failedRequestsPerMinute: 7,
+      headerTimeoutMs: 1000,
+      requestTimeoutMs: 2000,
+    });
+  });
+
+  it('keeps the audit log in the state directory, unless told otherwise', () => {
+    expect(read().auditLog).toBe('/var/lib/draupnir/audit.log');
+    expect(read({ audit_log: '"/var/log/draupnir/audit.log"' }).auditLog).toBe('/var/log/draupnir/audit.log');
   });
 
   it('reads every optional key', () => {
@@ -506,10 +540,12 @@ describe('sample/config.toml', () => {
       [...uncommented.matchAll(/^([a-z_]+) = /gm)].map(([, name = '']) => toCamelCase(name)),
     );
     const config = parse(uncommented).config;
-    const keys = [config, config?.http, config?.oauth].flatMap((part) => Object.keys(part ?? {}));
+    const keys = [config, config?.http, config?.oauth, config?.limits].flatMap((part) =>
+      Object.keys(part ?? {}),
+    );
     const withoutUnits = keys
       .map((key) => key.replace(/Ms$/, ''))
-      .filter((key) => key !== 'http' && key !== 'oauth');
+      .filter((key) => !['http', 'oauth', 'limits'].includes(key));
     expect([...names].sort()).toEqual(withoutUnits.sort());
   });
 });

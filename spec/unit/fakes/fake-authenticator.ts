@@ -10,9 +10,12 @@ export const CALLERS = {
 /** Knows the tokens `upload`, `ada` and `bob`; keeps what it was asked. */
 export class FakeAuthenticator implements Authenticator {
   readonly asked: string[] = [];
+  /** Those that anybody else might be asked about. */
+  readonly lookedUp: string[] = [];
 
-  identify(token: string): Promise<Caller | undefined> {
+  identify(token: string, { onlyKnown = false } = {}): Promise<Caller | undefined> {
     this.asked.push(token);
+    if (!onlyKnown) this.lookedUp.push(token);
     return Promise.resolve(
       Object.hasOwn(CALLERS, token) ? CALLERS[token as keyof typeof CALLERS] : undefined,
     );

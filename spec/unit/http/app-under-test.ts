@@ -2,37 +2,60 @@ import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fas
 import { expect, onTestFinished } from 'vitest';
 import { NoLogins } from '../../../src/auth/no-logins.ts';
 import { Readiness, type ReadinessPart } from '../../../src/core/readiness.ts';
-import { createClientAddressFinder } from '../../../src/http/client-address.ts';
+import { createClientAddressFinder, createProxyTest } from '../../../src/http/client-address.ts';
 import { buildApp } from '../../../src/http/app.ts';
 import type { VersionCheck } from '../../../src/http/api-version.ts';
+import type { Logins } from '../../../src/core/login.ts';
+import type { ForwardingRules } from '../../../src/http/client-address.ts';
+import type { HttpLimits } from '../../../src/http/limits.ts';
 import { VERSION } from '../../../src/version.ts';
 import { FakeAuthenticator } from '../fakes/fake-authenticator.ts';
+import { RecordingAudit } from '../fakes/recording-audit.ts';
 import { createWorld, type World } from '../fakes/world.ts';
 
 /** The API on the domain with fakes. */
 export interface AppUnderTest extends World {
   app: FastifyInstance;
   authenticator: FakeAuthenticator;
+  audit: RecordingAudit;
   /** Sends a request with the right version and, where `as` is not null, with that caller's token. */
   send: (as: 'upload' | 'ada' | 'bob' | null, request: InjectOptions) => Promise<LightMyRequestResponse>;
 }
 
+/** What a test may ask for; by default it meets no limit. */
+export interface AppOptions {
+  limits?: Partial<HttpLimits>;
+  forwarding?: ForwardingRules;
+  logins?: Logins;
+  readiness?: ReadinessPart[];
+}
+
+const LIMITS: HttpLimits = {
+  maxConnections: 1000,
+  maxConnectionsPerAddress: 1000,
+  failedRequestsPerMinute: 100_000,
+  headerTimeoutMs: 20_000,
+  requestTimeoutMs: 60_000,
+};
+
 /** Builds the API for the running test. */
-export function createApp(
-  versionCheck: VersionCheck = 'exact',
-  readinessParts: ReadinessPart[] = [],
-): AppUnderTest {
+export function createApp(versionCheck: VersionCheck = 'exact', options: AppOptions = {}): AppUnderTest {
+  const forwarding = options.forwarding ?? { useXForwardedFor: false, trustedProxyCidrs: [] };
   const world = createWorld();
   const authenticator = new FakeAuthenticator();
+  const audit = new RecordingAudit();
   const app = buildApp({
     images: world.images,
     instances: world.instances,
-    logins: new NoLogins(),
-    readiness: new Readiness(readinessParts),
+    logins: options.logins ?? new NoLogins(),
+    readiness: new Readiness(options.readiness ?? []),
     authenticator,
+    audit,
+    limits: { ...LIMITS, ...options.limits },
     log: world.log,
     versionCheck,
-    findClientAddress: createClientAddressFinder({ useXForwardedFor: false, trustedProxyCidrs: [] }),
+    findClientAddress: createClientAddressFinder(forwarding),
+    isProxy: createProxyTest(forwarding),
     publicHostname: 'db.example.com',
   });
   onTestFinished(() => app.close());
@@ -43,7 +66,7 @@ export function createApp(
       headers: { 'draupnir-version': VERSION, ...token, ...request.headers },
     });
   };
-  return { ...world, app, authenticator, send };
+  return { ...world, app, authenticator, audit, send };
 }
 
 /** Every answer is JSON without a charset and names the server's version (contract: HTTP API, "Envelope"). */

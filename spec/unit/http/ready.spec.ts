@@ -7,7 +7,7 @@ const part = (name: string, state: PartState): ReadinessPart => ({
   look: () => Promise.resolve(state),
 });
 const ask = (parts: ReadinessPart[]) =>
-  createApp('exact', parts).app.inject({ method: 'GET', url: '/ready' });
+  createApp('exact', { readiness: parts }).app.inject({ method: 'GET', url: '/ready' });
 
 describe('GET /ready', () => {
   it('is ok without version and token when every part is', async () => {
@@ -35,15 +35,17 @@ describe('GET /ready', () => {
   it('looks once for all who ask at the same time', async () => {
     const gate = Promise.withResolvers<PartState>();
     let looks = 0;
-    const { app } = createApp('exact', [
-      {
-        name: 'database',
-        look: () => {
-          looks++;
-          return gate.promise;
+    const { app } = createApp('exact', {
+      readiness: [
+        {
+          name: 'database',
+          look: () => {
+            looks++;
+            return gate.promise;
+          },
         },
-      },
-    ]);
+      ],
+    });
     let arrived = 0;
     const all = Promise.withResolvers<undefined>();
     app.addHook('preHandler', (_request, _reply, next) => {

@@ -13,6 +13,7 @@ import { createClientAddressFinder } from '../../../src/http/client-address.ts';
 import { openListeners } from '../../../src/server/listeners.ts';
 import { createApiCertificate } from '../../../src/tls/api-certificate.ts';
 import { FakeAuthenticator } from '../fakes/fake-authenticator.ts';
+import { RecordingAudit } from '../fakes/recording-audit.ts';
 import { createWorld } from '../fakes/world.ts';
 
 let directory = '';
@@ -38,6 +39,15 @@ function createParts() {
     images,
     instances,
     log,
+    audit: new RecordingAudit(),
+    limits: {
+      maxConnections: 10,
+      maxConnectionsPerAddress: 10,
+      failedRequestsPerMinute: 10,
+      headerTimeoutMs: 1000,
+      requestTimeoutMs: 1000,
+    },
+    isProxy: () => false,
     logins: new NoLogins(),
     readiness: new Readiness([]),
     authenticator: new FakeAuthenticator(),

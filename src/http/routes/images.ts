@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
-import type { AppParts } from '../app.ts';
+import type { RouteParts } from '../app.ts';
+import { noteObject } from '../audit.ts';
 import { sendJson } from '../answer.ts';
 import { withAttributes } from '../body.ts';
 import { DomainError } from '../../core/errors.ts';
@@ -26,13 +27,9 @@ const FIELDS: Fields = {
 };
 
 /** `/images` and below. */
-export function registerImages(app: FastifyInstance, parts: AppParts): void {
+export function registerImages(app: FastifyInstance, parts: RouteParts): void {
   const { images } = parts;
-  const guards = [
-    requireVersion(parts.versionCheck),
-    requireCaller(parts.authenticator),
-    requireKnownFields(FIELDS),
-  ];
+  const guards = [requireVersion(parts.versionCheck), requireCaller(parts), requireKnownFields(FIELDS)];
 
   registerResource(app, '/images', guards, {
     GET: async (request, reply) => {
@@ -46,6 +43,7 @@ export function registerImages(app: FastifyInstance, parts: AppParts): void {
         backedUpAt,
         anonymisationScript: attributes.anonymisation_script,
       });
+      noteObject(request, `images/${image.id}`);
       return sendJson(reply.code(201), toDocument(parts, request, image));
     }),
   });
@@ -78,11 +76,11 @@ function prefersAsync(request: FastifyRequest): boolean {
   return preferences.some((preference) => /^respond-async\b/i.test(preference.trim()));
 }
 
-function toDocument(parts: Pick<AppParts, 'images'>, request: FastifyRequest, image: Image): object {
+function toDocument(parts: Pick<RouteParts, 'images'>, request: FastifyRequest, image: Image): object {
   return { data: toResource(parts, request, image) };
 }
 
-function toResource({ images }: Pick<AppParts, 'images'>, request: FastifyRequest, image: Image): object {
+function toResource({ images }: Pick<RouteParts, 'images'>, request: FastifyRequest, image: Image): object {
   const standard: ImageResource['attributes'] = {
     backed_up_at: formatTime(image.backedUpAt),
     created_at: formatTime(image.createdAt),

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
-import type { AppParts } from '../app.ts';
+import type { RouteParts } from '../app.ts';
+import { noteObject } from '../audit.ts';
 import { sendJson } from '../answer.ts';
 import { withAttributes } from '../body.ts';
 import { DomainError } from '../../core/errors.ts';
@@ -24,13 +25,9 @@ const FIELDS: Fields = {
 };
 
 /** `/instances` and below. */
-export function registerInstances(app: FastifyInstance, parts: AppParts): void {
+export function registerInstances(app: FastifyInstance, parts: RouteParts): void {
   const { instances, publicHostname } = parts;
-  const guards = [
-    requireVersion(parts.versionCheck),
-    requireCaller(parts.authenticator),
-    requireKnownFields(FIELDS),
-  ];
+  const guards = [requireVersion(parts.versionCheck), requireCaller(parts), requireKnownFields(FIELDS)];
 
   registerResource(app, '/instances', guards, {
     GET: async (request, reply) => {
@@ -40,6 +37,7 @@ export function registerInstances(app: FastifyInstance, parts: AppParts): void {
     POST: withAttributes(NewInstance, async (attributes, request, reply) => {
       const imageId = parseImageId(attributes.image_id);
       const created = await instances.create(getCaller(request), imageId, getClientAddress(parts, request));
+      noteObject(request, `instances/${created.instance.id}`);
       return sendJson(reply.code(201), toDocument(request, created, publicHostname));
     }),
   });
