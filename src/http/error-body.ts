@@ -75,6 +75,7 @@ const SHAPES: Record<ErrorKind | 'internal' | 'method_not_allowed' | 'body_too_l
   image_busy: { id: 'image_busy', status: 409, title: 'Image Busy' },
   id_occupied: { id: 'id_occupied', status: 503, title: 'Id Occupied' },
   instance_failed: { id: 'instance_failed', status: 503, title: 'Instance Failed' },
+  not_replaceable: { id: 'unprocessable_entity', status: 422, title: 'Credentials Not Replaceable' },
   no_free_port: { id: 'no_free_port', status: 503, title: 'No Free Port' },
   oauth_error: {
     id: 'bad_request',

@@ -3,6 +3,7 @@ import { readOrCreateKeyFile } from '../auth/key-file.ts';
 import { SealedBox } from '../auth/sealed-box.ts';
 import type { ServerConfig } from '../config/server-config.ts';
 import { Images } from '../core/images.ts';
+import { InstanceCredentials } from '../core/instance-credentials.ts';
 import { InstanceSupervisor } from '../core/instance-supervisor.ts';
 import { Instances } from '../core/instances.ts';
 import { Limiter } from '../core/limiter.ts';
@@ -20,7 +21,9 @@ import { ScriptRunner } from '../exec/script-runner.ts';
 import { createClientAddressFinder } from '../http/client-address.ts';
 import type { AppParts } from '../http/app.ts';
 import { Loop } from '../jobs/loop.ts';
-import { createCertificateChain } from '../tls/certificate-chain.ts';
+import { CertificateRenewal, getRenewalInterval } from '../jobs/renew-certificates.ts';
+import { readValidity } from '../tls/validity.ts';
+import { composeCertificates, warmUp } from './certificates.ts';
 import { composeIdentity } from './identity.ts';
 
 /** How many may wait for their turn: creations take a fraction of a second each, preparations minutes. */
@@ -32,6 +35,8 @@ export interface Composition {
   app: AppParts;
   /** Not started yet. */
   loops: Loop[];
+  /** Does beforehand what the first requests would have to wait for. */
+  warmUp: () => void;
 }
 
 /** Makes the parts of the server of their configuration and fits them together. Starts nothing. */
@@ -40,11 +45,22 @@ export async function compose(config: ServerConfig, pool: pg.Pool, log: Log): Pr
   const scripts = new ScriptRunner(config.scriptsPath, config.scriptTimeoutMs);
   const imageStore = new PgImageStore(pool);
   const volume = new BtrfsVolume(config.dataPath, config.minFreeSpace);
+  const store = new PgInstanceStore(pool);
+  const addresses = new PgAddressStore(pool);
+  const storage = new ScriptInstanceStorage(scripts);
+  const certificates = composeCertificates(config, { pool, sealer, scripts, log });
+  const credentials = new InstanceCredentials({
+    ...certificates,
+    instances: store,
+    addresses,
+    adopted: storage,
+  });
   const instanceParts = {
-    store: new PgInstanceStore(pool),
+    store,
     images: imageStore,
-    addresses: new PgAddressStore(pool),
-    storage: new ScriptInstanceStorage(scripts),
+    addresses,
+    storage,
+    credentials,
     proof: new PgInstanceProof({
       publicHostname: config.publicHostname,
       startTimeoutMs: config.instanceStartTimeoutMs,
@@ -54,8 +70,7 @@ export async function compose(config: ServerConfig, pool: pg.Pool, log: Log): Pr
     volume,
     limiter: new Limiter({ concurrency: config.maxConcurrentCreates, queueLength: CREATE_QUEUE }),
     sealer,
-    issueCertificates: (instanceId: number) =>
-      createCertificateChain({ instanceId, hostname: config.publicHostname, now: new Date() }),
+    issueCertificates: (instanceId: number) => certificates.authority.createChain(instanceId),
     log,
     portRange: { min: config.minInstancePort, max: config.maxInstancePort },
   };
@@ -89,10 +104,23 @@ export async function compose(config: ServerConfig, pool: pg.Pool, log: Log): Pr
       round: (signal) => cleaner.run(signal),
       log,
     });
+  const renewal = new CertificateRenewal({
+    ...certificates,
+    credentials,
+    readValidity,
+    lifetimeMs: config.certificateLifetimeMs,
+  });
+  const renewing = new Loop({
+    name: 'renew certificates',
+    intervalMs: getRenewalInterval(config.certificateLifetimeMs),
+    round: (signal) => renewal.run(signal),
+    log,
+  });
   return {
     app: {
       images,
       instances,
+      credentials,
       authenticator,
       logins,
       log,
@@ -100,6 +128,7 @@ export async function compose(config: ServerConfig, pool: pg.Pool, log: Log): Pr
       findClientAddress: createClientAddressFinder(config),
       publicHostname: config.publicHostname,
     },
-    loops: cleaning ? [reconciling, cleaning] : [reconciling],
+    loops: [reconciling, ...(cleaning ? [cleaning] : []), renewing],
+    warmUp: () => warmUp(certificates.authority, log),
   };
 }

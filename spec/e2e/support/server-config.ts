@@ -22,6 +22,8 @@ export interface ConfigChoices {
   versionCheck?: 'exact' | 'compatible';
   /** Where people sign in; needs another `environment` than `test`. Without, nobody can. */
   provider?: Provider;
+  /** Go duration. */
+  certificateLifetime?: string;
 }
 
 /** Writes a configuration that the server's user alone can read; resolves to its path. */
@@ -39,6 +41,7 @@ export async function writeServerConfig(
 function formatServerConfig(installation: Installation, choices: ConfigChoices): string {
   const { environment = 'test', ports = INSTANCE_PORTS, database = 'draupnir' } = choices;
   const { cleanInterval = '30m', versionCheck = 'exact' } = choices;
+  const { certificateLifetime = '720h' } = choices;
   const { certificate, key } = getApiCertificate(installation);
   return `database_url = "host=${installation.metadata} user=${SERVER_USER} dbname=${database}"
 data_path = "${installation.data}"
@@ -47,6 +50,7 @@ shared_secret = "${SECRET}"
 trusted_user_email_domain = "@example.com"
 public_hostname = "localhost"
 clean_interval = "${cleanInterval}"
+certificate_lifetime = "${certificateLifetime}"
 min_instance_port = ${ports.min}
 max_instance_port = ${ports.max}
 scripts_path = "${installation.scripts}"

@@ -23,6 +23,7 @@ export function createApp(versionCheck: VersionCheck = 'exact'): AppUnderTest {
   const app = buildApp({
     images: world.images,
     instances: world.instances,
+    credentials: world.credentials,
     logins: new NoLogins(),
     authenticator,
     log: world.log,

@@ -32,10 +32,11 @@ afterEach(async () => {
 });
 
 function createParts() {
-  const { images, instances, log } = createWorld();
+  const { images, instances, credentials, log } = createWorld();
   return {
     images,
     instances,
+    credentials,
     log,
     logins: new NoLogins(),
     authenticator: new FakeAuthenticator(),

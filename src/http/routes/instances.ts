@@ -17,7 +17,8 @@ import { getId, parseId } from '../resource-id.ts';
 /** Which image it is, is checked apart: the contract has an answer of its own for a bad id. */
 const NewInstance = Type.Object({ image_id: Type.Unknown() });
 
-const FIELDS: Fields = {
+/** Attributes of instances. */
+export const INSTANCE_FIELDS: Fields = {
   type: 'instances',
   standard: ['hostname', 'image_id', 'port', 'created_at', 'updated_at'],
   onRequest: ['status', 'failure'],
@@ -29,7 +30,7 @@ export function registerInstances(app: FastifyInstance, parts: AppParts): void {
   const guards = [
     requireVersion(parts.versionCheck),
     requireCaller(parts.authenticator),
-    requireKnownFields(FIELDS),
+    requireKnownFields(INSTANCE_FIELDS),
   ];
 
   registerResource(app, '/instances', guards, {
@@ -67,7 +68,8 @@ function parseImageId(value: unknown): number {
   return id;
 }
 
-function toDocument(
+/** The document of an instance with its credentials (contract: HTTP API, "Routes"). */
+export function toDocument(
   request: FastifyRequest,
   { instance, credentials }: InstanceWithCredentials,
   hostname: string,
@@ -95,7 +97,7 @@ function toResource(request: FastifyRequest, instance: Instance, hostname: strin
     created_at: formatTime(instance.createdAt),
     updated_at: formatTime(instance.updatedAt),
   };
-  const attributes = selectAttributes(request, FIELDS, {
+  const attributes = selectAttributes(request, INSTANCE_FIELDS, {
     ...standard,
     status: instance.status,
     failure: instance.failure ?? null,
