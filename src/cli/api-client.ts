@@ -85,6 +85,11 @@ export class ApiClient {
     return await this.#call('POST', '/instances', readOwnedInstance, body);
   }
 
+  /** Gives the instance new credentials; the old ones are useless then. */
+  async rotateInstance(id: number): Promise<OwnedInstance> {
+    return await this.#call('POST', `/instances/${id}/credentials`, readOwnedInstance);
+  }
+
   async destroyInstance(id: number): Promise<void> {
     await this.#call('DELETE', `/instances/${id}`, () => undefined);
   }

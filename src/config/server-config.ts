@@ -9,6 +9,7 @@ import {
   absolutePathKind,
   ageKind,
   booleanKind,
+  certificateLifetimeKind,
   cidrsKind,
   databaseUrlKind,
   durationKind,
@@ -96,6 +97,8 @@ export interface ServerConfig {
   migrateOnStart: boolean;
   finaliseTimeoutMs: number;
   instanceStartTimeoutMs: number;
+  /** Of an instance's certificates. */
+  certificateLifetimeMs: number;
   shutdownTimeoutMs: number;
   /** Longest time of a script, or of one step of an exchange with it; preparations have a time of their own. */
   scriptTimeoutMs: number;
@@ -190,6 +193,7 @@ function readServerConfig(root: ConfigTable, env: ConfigEnvironment): ServerConf
     migrateOnStart: root.optional('migrate_on_start', booleanKind) ?? true,
     finaliseTimeoutMs: root.optional('finalise_timeout', durationKind) ?? 6 * HOUR_MS,
     instanceStartTimeoutMs: root.optional('instance_start_timeout', durationKind) ?? 60_000,
+    certificateLifetimeMs: root.optional('certificate_lifetime', certificateLifetimeKind) ?? 720 * HOUR_MS,
     shutdownTimeoutMs: root.optional('shutdown_timeout', durationKind) ?? 30_000,
     scriptTimeoutMs: root.optional('script_timeout', durationKind) ?? 120_000,
     reconcileIntervalMs: root.optional('reconcile_interval', durationKind) ?? 2000,

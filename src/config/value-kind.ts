@@ -110,6 +110,17 @@ export const durationOrZeroKind = createDurationKind(
   (ms) => ms >= 0,
 );
 
+const HOUR_MS = 3_600_000;
+
+/** How long certificates are valid; no timer waits for it. Clocks that differ by an hour must still agree on one. */
+export const certificateLifetimeKind = createTextKind(
+  'must be a duration from "1h" to "87600h" (ten years), such as "720h"',
+  (text) => {
+    const ms = parseGoDuration(text);
+    return ms !== undefined && ms >= HOUR_MS && ms <= 87_600 * HOUR_MS ? ms : undefined;
+  },
+);
+
 /** An absolute path, returned without a final slash. */
 export function absolutePathKind(example: string): ValueKind<string> {
   return createTextKind(`must be an absolute path without "..", such as "${example}"`, (text) => {

@@ -15,6 +15,7 @@ export type ErrorKind =
   | 'finalise_interrupted'
   | 'image_busy'
   | 'instance_failed'
+  | 'not_replaceable'
   | 'no_free_port'
   | 'firewall_unavailable'
   | 'id_occupied'

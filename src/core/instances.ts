@@ -16,8 +16,9 @@ import type {
 } from './instance.ts';
 import { OWNED } from './instance.ts';
 import type { Limiter } from './limiter.ts';
+import type { InstanceCredentials } from './instance-credentials.ts';
 import type { Log } from './log.ts';
-import { openCredentials, sealCredentials } from './sealed-credentials.ts';
+import { sealCredentials } from './sealed-credentials.ts';
 import { SingleFlight } from './single-flight.ts';
 import type { Volume } from './volume.ts';
 
@@ -27,6 +28,7 @@ export interface InstancesParts {
   allowList: AllowList;
   storage: InstanceStorage;
   proof: InstanceProof;
+  credentials: Pick<InstanceCredentials, 'get'>;
   ports: PortProbe;
   postmasters: Postmasters;
   volume: Volume;
@@ -65,10 +67,8 @@ export class Instances {
   /** The caller's own instance; lets the caller's address in. Throws `not_found`, `firewall_unavailable`. */
   async get(caller: Caller, id: number, address: string): Promise<InstanceWithCredentials> {
     const instance = await this.#getOwn(caller, id);
-    const { store, storage, sealer, allowList } = this.#parts;
-    const box = await store.findCredentials(id);
-    const credentials = box ? openCredentials(sealer, id, box) : await storage.readAdoptedCredentials(id);
-    await allowList.admit(id, address);
+    const credentials = await this.#parts.credentials.get(instance);
+    await this.#parts.allowList.admit(id, address);
     return { instance, credentials };
   }
 

@@ -13,7 +13,7 @@ export interface ProofOptions {
   startTimeoutMs: number;
 }
 
-const LOOPBACK = '127.0.0.1';
+export const LOOPBACK = '127.0.0.1';
 const LOOPBACK_IPV6 = '::1';
 const POLL_MS = 5;
 /** Longest time of one connection, in milliseconds. */
@@ -113,14 +113,14 @@ export class PgInstanceProof implements InstanceProof {
  * Where the proof is given: by both families, unless the host has no IPv6. That is asked beforehand: an error of a
  * connection, such as EADDRNOTAVAIL when all outgoing ports are in use, must never pass for a proof.
  */
-function listLoopbackAddresses(): string[] {
+export function listLoopbackAddresses(): string[] {
   const own = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
   const hasIpv6 = own.some(({ address }) => address === LOOPBACK_IPV6);
   return hasIpv6 ? [LOOPBACK, LOOPBACK_IPV6] : [LOOPBACK];
 }
 
 /** Connects and resolves when Postgres itself refuses, for the right reason. */
-async function expectRefusal(refusal: Refusal, config: pg.ClientConfig): Promise<void> {
+export async function expectRefusal(refusal: Refusal, config: pg.ClientConfig): Promise<void> {
   const client = createClient(config);
   try {
     await client.connect();
@@ -133,7 +133,8 @@ async function expectRefusal(refusal: Refusal, config: pg.ClientConfig): Promise
   throw new Error(`Postgres admits a connection with ${refusal}`);
 }
 
-function createClient(config: pg.ClientConfig): pg.Client {
+/** A client that asks database `postgres` of an instance, without a password. */
+export function createClient(config: pg.ClientConfig): pg.Client {
   const client = new pg.Client({
     ...config,
     database: 'postgres',
@@ -156,7 +157,8 @@ function isRefusal(refusal: Refusal, error: unknown): boolean {
     : error.message.includes('no pg_hba.conf entry');
 }
 
-function isStarting(error: unknown): boolean {
+/** Whether an error is what a Postgres answers that starts, or does not listen yet. */
+export function isStarting(error: unknown): boolean {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   return code === 'ECONNREFUSED' || code === 'ECONNRESET' || code === CANNOT_CONNECT_NOW;
 }

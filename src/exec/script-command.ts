@@ -7,6 +7,7 @@ export type Script =
   | 'draupnir-destroy-image'
   | 'draupnir-create-instance'
   | 'draupnir-read-credentials'
+  | 'draupnir-renew-instance'
   | 'draupnir-start-instance'
   | 'draupnir-stop-instance'
   | 'draupnir-destroy-instance'
@@ -22,7 +23,7 @@ export interface Command {
 /** The command that runs a script as root. Arguments are numbers: no text of a caller ever reaches a command line. */
 export function buildScriptCommand(scriptsPath: string, script: Script, args: readonly number[]): Command {
   for (const arg of args) {
-    if (!Number.isSafeInteger(arg) || arg < 1) throw new RangeError(`${arg} is no argument of ${script}`);
+    if (!Number.isSafeInteger(arg) || arg < 1) throw new RangeError(`no number for ${script}`);
   }
   return { file: 'sudo', args: ['-n', '--', join(scriptsPath, script), ...args.map(String)] };
 }

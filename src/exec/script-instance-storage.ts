@@ -7,6 +7,7 @@ import type {
 } from '../core/instance.ts';
 import { DomainError } from '../core/errors.ts';
 import { withDeadline } from './deadline.ts';
+import { expectLine } from './script-dialogue.ts';
 import { throwOccupied } from './script-error.ts';
 import type { ScriptProcess } from './script-process.ts';
 import type { ScriptRunner } from './script-runner.ts';
@@ -36,7 +37,7 @@ export class ScriptInstanceStorage implements InstanceStorage {
       process.write(`${pem}\f`);
     }
     try {
-      return this.#describeStart(process, await this.#expectLine(process, STARTED));
+      return this.#describeStart(process, await expectLine(process, STARTED, this.#scripts.timeoutMs));
     } catch (error) {
       await this.#abandon(process);
       return throwOccupied(error);
@@ -46,7 +47,7 @@ export class ScriptInstanceStorage implements InstanceStorage {
   async startInstance(id: number): Promise<StartedInstance | { pid: number }> {
     const process = this.#scripts.start('draupnir-start-instance', [id]);
     try {
-      const line = await this.#expectLine(process, STARTED_OR_RUNNING);
+      const line = await expectLine(process, STARTED_OR_RUNNING, this.#scripts.timeoutMs);
       const started = this.#describeStart(process, line);
       if (line.startsWith('started')) return started;
       process.end();
@@ -75,7 +76,7 @@ export class ScriptInstanceStorage implements InstanceStorage {
       pid: Number(STARTED_OR_RUNNING.exec(line)?.[1]),
       open: async () => {
         process.write('open\n');
-        await this.#expectLine(process, /^opened$/);
+        await expectLine(process, /^opened$/, this.#scripts.timeoutMs);
         process.end();
       },
       abandon: () => this.#abandon(process),
@@ -94,14 +95,5 @@ export class ScriptInstanceStorage implements InstanceStorage {
       return reason;
     };
     return withDeadline(rest(), this.#scripts.timeoutMs, () => process.createTimeout());
-  }
-
-  async #expectLine(process: ScriptProcess, expected: RegExp): Promise<string> {
-    const line = await withDeadline(process.readLine(), this.#scripts.timeoutMs, () =>
-      process.createTimeout(),
-    );
-    if (line !== undefined && expected.test(line)) return line;
-    process.end();
-    throw await withDeadline(process.failure(), this.#scripts.timeoutMs, () => process.createTimeout());
   }
 }

@@ -11,7 +11,7 @@ const STDERR_LIMIT = 4096;
  * stop early is told by the end of its stdin.
  */
 export class ScriptProcess {
-  readonly #name: string;
+  readonly name: string;
   readonly #child;
   readonly #lines: AsyncIterator<string, undefined>;
   readonly #ended: Promise<number | undefined>;
@@ -19,7 +19,7 @@ export class ScriptProcess {
   #lastLine = '';
 
   constructor(name: string, command: Command) {
-    this.#name = name;
+    this.name = name;
     this.#child = execa(command.file, command.args, {
       reject: false,
       buffer: false,
@@ -69,11 +69,11 @@ export class ScriptProcess {
 
   /** The error for a script that does not go on. */
   createTimeout(): ScriptError {
-    return new ScriptError(this.#name, undefined, `took too long; its last words: ${this.#stderr.trim()}`);
+    return new ScriptError(this.name, undefined, `took too long; its last words: ${this.#stderr.trim()}`);
   }
 
   /** The error for an end that is not a success. Call it after `exited`. */
   async failure(): Promise<ScriptError> {
-    return new ScriptError(this.#name, await this.#ended, this.#stderr.trim());
+    return new ScriptError(this.name, await this.#ended, this.#stderr.trim());
   }
 }

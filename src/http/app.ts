@@ -7,6 +7,7 @@ import type { AuditLog } from '../core/audit-log.ts';
 import type { Authenticator } from '../core/caller.ts';
 import { DomainError } from '../core/errors.ts';
 import type { Images } from '../core/images.ts';
+import type { InstanceCredentials } from '../core/instance-credentials.ts';
 import type { Instances } from '../core/instances.ts';
 import type { Log } from '../core/log.ts';
 import type { Logins } from '../core/login.ts';
@@ -26,6 +27,7 @@ import { registerAccessTokens } from './routes/access-tokens.ts';
 import { registerAuthenticate } from './routes/authenticate.ts';
 import { registerHealthCheck } from './routes/health-check.ts';
 import { registerImages } from './routes/images.ts';
+import { registerInstanceCredentials } from './routes/instance-credentials.ts';
 import { registerInstances } from './routes/instances.ts';
 import { registerOauthCallback } from './routes/oauth-callback.ts';
 import { registerReady } from './routes/ready.ts';
@@ -41,6 +43,7 @@ const KEEP_ALIVE_TIMEOUT_MS = 75_000;
 export interface AppParts {
   images: Images;
   instances: Instances;
+  credentials: InstanceCredentials;
   authenticator: Authenticator;
   logins: Logins;
   readiness: Readiness;
@@ -114,6 +117,7 @@ export function buildApp(parts: AppParts, tls?: ServerOptions): FastifyInstance 
   registerAccessTokens(app, routeParts);
   registerImages(app, routeParts);
   registerInstances(app, routeParts);
+  registerInstanceCredentials(app, routeParts);
   return app;
 }
 

@@ -5,6 +5,7 @@ const ACTIONS = new Map([
   ['DELETE /images/:id', 'image.destroy'],
   ['POST /instances', 'instance.create'],
   ['GET /instances/:id', 'instance.read'],
+  ['POST /instances/:id/credentials', 'instance.rotate'],
   ['DELETE /instances/:id', 'instance.destroy'],
   ['GET /authenticate', 'login.begin'],
   ['GET /oauth_callback', 'login.callback'],

@@ -80,6 +80,7 @@ const SHAPES: Record<
   image_busy: { id: 'image_busy', status: 409, title: 'Image Busy' },
   id_occupied: { id: 'id_occupied', status: 503, title: 'Id Occupied' },
   instance_failed: { id: 'instance_failed', status: 503, title: 'Instance Failed' },
+  not_replaceable: { id: 'unprocessable_entity', status: 422, title: 'Credentials Not Replaceable' },
   no_free_port: { id: 'no_free_port', status: 503, title: 'No Free Port' },
   firewall_unavailable: { id: 'firewall_unavailable', status: 503, title: 'Firewall Unavailable' },
   oauth_error: {

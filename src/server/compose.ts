@@ -4,6 +4,7 @@ import { SealedBox } from '../auth/sealed-box.ts';
 import type { ServerConfig } from '../config/server-config.ts';
 import type { AuditLog } from '../core/audit-log.ts';
 import { Images } from '../core/images.ts';
+import { InstanceCredentials } from '../core/instance-credentials.ts';
 import { InstanceSupervisor } from '../core/instance-supervisor.ts';
 import { Instances } from '../core/instances.ts';
 import { Limiter } from '../core/limiter.ts';
@@ -21,7 +22,9 @@ import { ScriptRunner } from '../exec/script-runner.ts';
 import { createClientAddressFinder, createProxyTest } from '../http/client-address.ts';
 import type { AppParts } from '../http/app.ts';
 import { Loop } from '../jobs/loop.ts';
-import { createCertificateChain } from '../tls/certificate-chain.ts';
+import { CertificateRenewal, getRenewalInterval } from '../jobs/renew-certificates.ts';
+import { readValidity } from '../tls/validity.ts';
+import { composeCertificates, warmUp } from './certificates.ts';
 import { composeIdentity } from './identity.ts';
 import { composeNetwork } from './network.ts';
 import { createDatabasePart, createDataPathPart } from './readiness-parts.ts';
@@ -37,6 +40,8 @@ export interface Composition {
   loops: Loop[];
   /** Makes the rules of the firewall right, before anything opens. */
   applyRules: () => Promise<void>;
+  /** Does beforehand what the first requests would have to wait for. */
+  warmUp: () => void;
 }
 
 /** Makes the parts of the server of their configuration and fits them together. Starts nothing. */
@@ -51,11 +56,22 @@ export async function compose(
   const imageStore = new PgImageStore(pool);
   const volume = new BtrfsVolume(config.dataPath, config.minFreeSpace);
   const network = composeNetwork(config, { pool, scripts, log });
+  const { allowList } = network;
+  const store = new PgInstanceStore(pool);
+  const storage = new ScriptInstanceStorage(scripts);
+  const certificates = composeCertificates(config, { pool, sealer, scripts, log });
+  const credentials = new InstanceCredentials({
+    ...certificates,
+    instances: store,
+    allowList,
+    adopted: storage,
+  });
   const instanceParts = {
-    store: new PgInstanceStore(pool),
+    store,
     images: imageStore,
-    allowList: network.allowList,
-    storage: new ScriptInstanceStorage(scripts),
+    allowList,
+    storage,
+    credentials,
     proof: new PgInstanceProof({
       publicHostname: config.publicHostname,
       startTimeoutMs: config.instanceStartTimeoutMs,
@@ -65,8 +81,7 @@ export async function compose(
     volume,
     limiter: new Limiter({ concurrency: config.maxConcurrentCreates, queueLength: CREATE_QUEUE }),
     sealer,
-    issueCertificates: (instanceId: number) =>
-      createCertificateChain({ instanceId, hostname: config.publicHostname, now: new Date() }),
+    issueCertificates: (instanceId: number) => certificates.authority.createChain(instanceId),
     log,
     portRange: { min: config.minInstancePort, max: config.maxInstancePort },
   };
@@ -100,10 +115,23 @@ export async function compose(
       round: (signal) => cleaner.run(signal),
       log,
     });
+  const renewal = new CertificateRenewal({
+    ...certificates,
+    credentials,
+    readValidity,
+    lifetimeMs: config.certificateLifetimeMs,
+  });
+  const renewing = new Loop({
+    name: 'renew certificates',
+    intervalMs: getRenewalInterval(config.certificateLifetimeMs),
+    round: (signal) => renewal.run(signal),
+    log,
+  });
   return {
     app: {
       images,
       instances,
+      credentials,
       authenticator,
       logins,
       audit,
@@ -115,7 +143,8 @@ export async function compose(
       isProxy: createProxyTest(config),
       publicHostname: config.publicHostname,
     },
-    loops: [reconciling, cleaning, network.loop].filter((loop) => loop !== undefined),
+    loops: [reconciling, cleaning, renewing, network.loop].filter((loop) => loop !== undefined),
     applyRules: network.applyRules,
+    warmUp: () => warmUp(certificates.authority, log),
   };
 }

@@ -53,10 +53,13 @@ export async function runServer(options: { configFile: string }): Promise<number
     opened.defer(() => audit.close());
     const composition = await compose(config, pool, audit, log);
     await composition.applyRules();
+    // Before instances are started: that is proven with the credentials that hold.
+    await composition.app.credentials.recover();
     await composition.app.instances.reconcile();
     await composition.app.images.reconcile();
     const listeners = await openListeners(config.http, composition.app);
     for (const loop of composition.loops) loop.start();
+    composition.warmUp();
     closeOnSignal(config, { composition, listeners, opened, log });
     return await new Promise<number>(() => undefined);
   } catch (error) {
@@ -105,14 +108,14 @@ function closeOnSignal(
   },
 ): void {
   const { composition, listeners, opened, log } = parts;
-  const { images, instances, logins } = composition.app;
+  const { images, instances, credentials, logins } = composition.app;
   closeWithGrace({ delay: config.shutdownTimeoutMs, logger: false }, async ({ signal, err }) => {
     if (err) log.fatal({ err }, 'unexpected failure');
     else log.info({ signal }, 'stopping');
     const closed = listeners.map((listener) => listener.close());
     const stopped = composition.loops.map((loop) => loop.stop());
     logins.close();
-    await Promise.all([images.close(), instances.close(), ...stopped, ...closed]);
+    await Promise.all([images.close(), instances.close(), credentials.close(), ...stopped, ...closed]);
     await opened.disposeAsync();
     log.info({}, 'stopped');
   });

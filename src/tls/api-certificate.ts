@@ -1,4 +1,7 @@
 import { issueCertificate } from './certificate.ts';
+import { chooseValidity } from './validity.ts';
+
+const DAY_MS = 86_400_000;
 
 /** A certificate for the API's HTTPS listener. All PEM. */
 export interface ApiCertificate {
@@ -19,14 +22,14 @@ export async function createApiCertificate(options: {
 }): Promise<ApiCertificate> {
   const { hostnames, now, lifetimeDays } = options;
   if (hostnames.length === 0) throw new TypeError('a certificate needs a host name');
-  const ca = await issueCertificate({ role: 'ca', commonName: 'Draupnir API CA', now, lifetimeDays });
+  const validity = chooseValidity({ now, lifetimeMs: lifetimeDays * DAY_MS });
+  const ca = await issueCertificate({ role: 'ca', commonName: 'Draupnir API CA', validity });
   const { certificate, key } = await issueCertificate({
     role: 'server',
     commonName: 'Draupnir API',
     hostnames,
     issuer: ca,
-    now,
-    lifetimeDays,
+    validity,
   });
   return { ca: ca.certificate, certificate, key };
 }

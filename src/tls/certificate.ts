@@ -1,15 +1,18 @@
-import { createHash, generateKeyPairSync, randomBytes, sign } from 'node:crypto';
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  randomBytes,
+  sign,
+} from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import type forge from 'node-forge';
+import type { Validity } from '../core/certificate-validity.ts';
 import { createExtensions } from './extensions.ts';
 import type { CertificateRole } from './extensions.ts';
 
 type Forge = typeof forge;
-
-const DAY_MS = 86_400_000;
-
-/** Clocks of clients may be late by this much. */
-const BACKDATED_MS = 3_600_000;
 
 /** ecdsa-with-SHA256, RFC 5758. Its AlgorithmIdentifier has no parameters, not even NULL. */
 const ECDSA_WITH_SHA256 = '1.2.840.10045.4.3.2';
@@ -23,8 +26,9 @@ export interface CertificateRequest {
   hostnames?: readonly string[];
   /** Who signs; itself when absent. */
   issuer?: IssuedCertificate;
-  now: Date;
-  lifetimeDays: number;
+  validity: Validity;
+  /** PEM of the private key to certify once more; a fresh one when absent. */
+  key?: string;
 }
 
 /** A certificate and its key, and what is needed to sign others with it. */
@@ -40,23 +44,26 @@ export interface IssuedCertificate {
 }
 
 /**
- * Issues an X.509 v3 certificate with a fresh ECDSA P-256 key. node-forge writes names, extensions and DER; it knows RSA
+ * Issues an X.509 v3 certificate for an ECDSA P-256 key. node-forge writes names, extensions and DER; it knows RSA
  * only, so that keys and signatures are Node's own. Loading node-forge takes some 30 ms, once.
  */
 export async function issueCertificate(request: CertificateRequest): Promise<IssuedCertificate> {
   const { default: library } = await import('node-forge');
   const { commonName, issuer } = request;
-  const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const publicKey = pair.publicKey.export({ type: 'spki', format: 'der' });
+  const privateKey =
+    request.key === undefined
+      ? generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
+      : createPrivateKey(request.key);
+  const publicKey = createPublicKey(privateKey).export({ type: 'spki', format: 'der' });
   const keyId = getKeyId(publicKey);
-  const subject = { privateKey: pair.privateKey, commonName, keyId };
+  const subject = { privateKey, commonName, keyId };
 
   const unsigned = createUnsigned(library, request, subject, issuer ?? subject);
   const der = signCertificate(library, unsigned, publicKey, (issuer ?? subject).privateKey);
   return {
     ...subject,
     certificate: formatPem('CERTIFICATE', der),
-    key: pair.privateKey.export({ type: 'pkcs8', format: 'pem' }),
+    key: privateKey.export({ type: 'pkcs8', format: 'pem' }),
   };
 }
 
@@ -72,8 +79,8 @@ function createUnsigned(
   const { pki, jsbn } = library;
   const certificate = pki.createCertificate();
   certificate.serialNumber = createSerialNumber();
-  certificate.validity.notBefore = new Date(request.now.getTime() - BACKDATED_MS);
-  certificate.validity.notAfter = new Date(request.now.getTime() + request.lifetimeDays * DAY_MS);
+  certificate.validity.notBefore = request.validity.notBefore;
+  certificate.validity.notAfter = request.validity.notAfter;
   certificate.setSubject(createName(library, subject));
   certificate.setIssuer(createName(library, issuer));
   certificate.setExtensions(createExtensions(library, request, subject.keyId, issuer.keyId));

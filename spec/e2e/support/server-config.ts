@@ -28,6 +28,8 @@ export interface ConfigChoices {
   network?: string;
   /** Keys of `[limits]`, as TOML. */
   limits?: Record<string, string>;
+  /** Go duration. */
+  certificateLifetime?: string;
 }
 
 /** Writes a configuration that the server's user alone can read; resolves to its path. */
@@ -45,7 +47,8 @@ export async function writeServerConfig(
 function formatServerConfig(installation: Installation, choices: ConfigChoices): string {
   const { environment = 'test', ports = INSTANCE_PORTS, database = 'draupnir' } = choices;
   const { cleanInterval = '30m', versionCheck = 'exact', limits = {} } = choices;
-  const { everywhere = false, network = 'block_instance_egress = false' } = choices;
+  const { certificateLifetime = '720h', everywhere = false } = choices;
+  const { network = 'block_instance_egress = false' } = choices;
   const host = everywhere ? '' : '127.0.0.1';
   const { certificate, key } = getApiCertificate(installation);
   return `database_url = "host=${installation.metadata} user=${SERVER_USER} dbname=${database}"
@@ -55,6 +58,7 @@ shared_secret = "${SECRET}"
 trusted_user_email_domain = "@example.com"
 public_hostname = "localhost"
 clean_interval = "${cleanInterval}"
+certificate_lifetime = "${certificateLifetime}"
 min_instance_port = ${ports.min}
 max_instance_port = ${ports.max}
 ${network}

@@ -14,6 +14,8 @@ export interface TlsPostgres {
   pid: number;
   /** Replaces pg_hba.conf and resolves when new connections are subject to it. */
   setHba(lines: readonly string[]): Promise<void>;
+  /** Replaces the server's certificate and what clients are checked by; Postgres is told and takes its time. */
+  setCertificates(chain: CertificateChain): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -37,9 +39,12 @@ export async function startTlsPostgres(options: {
   const port = await findFreePort();
   const data = join(dir, 'data');
   await run([join(bin, 'initdb'), `-D${data}`, '-Upostgres', '-Atrust', '--no-locale', '--no-sync']);
-  await write('ca.crt', options.chain.ca.certificate);
-  await write('server.crt', options.chain.server.certificate);
-  await write('server.key', options.chain.server.key);
+  const writeCertificates = async (chain: CertificateChain): Promise<void> => {
+    await write('ca.crt', chain.ca.certificate);
+    await write('server.crt', chain.server.certificate);
+    await write('server.key', chain.server.key);
+  };
+  await writeCertificates(options.chain);
   await write('hba', 'local all all trust\n');
   await write('ident', options.ident.join('\n'));
   const ipv6 = Object.values(networkInterfaces()).some((list) =>
@@ -82,6 +87,10 @@ export async function startTlsPostgres(options: {
       expect(await ask('SELECT count(*)::int FROM pg_hba_file_rules WHERE error IS NOT NULL')).toBe(0);
       await ask('SELECT pg_reload_conf()');
       await expect.poll(() => ask(loaded), { interval: 5 }).not.toBe(before);
+    },
+    setCertificates: async (chain) => {
+      await writeCertificates(chain);
+      await ask('SELECT pg_reload_conf()');
     },
     stop: () => kept.disposeAsync(),
   };

@@ -6,11 +6,13 @@ import { parseServerConfig } from '../../../src/config/server-config.ts';
 import type { InstanceStorage } from '../../../src/core/instance.ts';
 import { Images } from '../../../src/core/images.ts';
 import { Limiter } from '../../../src/core/limiter.ts';
+import { InstanceCredentials } from '../../../src/core/instance-credentials.ts';
 import { Instances } from '../../../src/core/instances.ts';
 import { Secret } from '../../../src/core/secret.ts';
 import { AnyAddress } from '../../../src/core/addresses.ts';
 import { Readiness } from '../../../src/core/readiness.ts';
 import { PgAddressStore } from '../../../src/db/address-store.ts';
+import { PgCredentialStore } from '../../../src/db/credential-store.ts';
 import { PgImageStore } from '../../../src/db/image-store.ts';
 import { PgInstanceStore } from '../../../src/db/instance-store.ts';
 import { buildApp } from '../../../src/http/app.ts';
@@ -102,10 +104,27 @@ export class ApiServer {
     const sealer = new SealedBox(new Secret(Buffer.alloc(32, 7)));
     const images = new PgImageStore(pool);
     const pair = { certificate: 'PEM', key: 'PEM' };
+    const chain = { ca: pair, server: pair, client: pair };
+    const store = new PgInstanceStore(pool);
+    const allowList = new AnyAddress(new PgAddressStore(pool));
+    const credentials = new InstanceCredentials({
+      store: new PgCredentialStore(pool),
+      instances: store,
+      allowList,
+      adopted: this.disk,
+      storage: {
+        installCertificates: () => Promise.reject(new Error('no certificates on a disk of numbers')),
+      },
+      proof: { proveInstalled: () => Promise.resolve(), check: () => Promise.resolve('admitted') },
+      authority: { createChain: () => Promise.resolve(chain), renewChain: () => Promise.resolve(chain) },
+      sealer,
+      log,
+    });
     this.instances = new Instances({
-      store: new PgInstanceStore(pool),
+      store,
       images,
-      allowList: new AnyAddress(new PgAddressStore(pool)),
+      allowList,
+      credentials,
       storage: this.disk,
       proof: { prove: () => Promise.resolve() },
       ports: { isFree: () => Promise.resolve(true) },
@@ -117,7 +136,7 @@ export class ApiServer {
       volume: VOLUME,
       limiter: new Limiter({ concurrency: 10, queueLength: 100 }),
       sealer,
-      issueCertificates: () => Promise.resolve({ ca: pair, server: pair, client: pair }),
+      issueCertificates: () => Promise.resolve(chain),
       log,
       portRange: { min: config.minInstancePort, max: config.maxInstancePort },
     });
@@ -148,6 +167,7 @@ export class ApiServer {
         finaliseTimeoutMs: 1000,
       }),
       instances: this.instances,
+      credentials,
       authenticator: this.identity.authenticator,
       logins: this.identity.logins,
       readiness: new Readiness([]),

@@ -48,6 +48,8 @@ describe('draupnir', () => {
     [['env'], "error: missing required argument 'id'"],
     [['env', '1;id'], 'an id is a whole number such as 3'],
     [['instances', 'create', '0x10'], 'an id is a whole number such as 3'],
+    [['instances', 'rotate', '1.0'], 'an id is a whole number such as 3'],
+    [['instances', 'rotate'], "error: missing required argument 'id'"],
     [['instances', 'destroy', '-1'], 'an id is a whole number such as 3'],
     [['images', 'finalise', '1e3'], 'an id is a whole number such as 3'],
     [['images', 'destroy', ' 7'], 'an id is a whole number such as 3'],
@@ -230,6 +232,22 @@ describe('draupnir instances', () => {
     const { code, stdout, stderr } = await user.run(['--insecure', 'instances', 'create']);
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(stderr).toMatch(/^error: no image is ready\nhint: draupnir images list .*\n$/);
+  });
+
+  it('rotates: the line of the instance on stdout, and for the person what to do next', async () => {
+    const stub = await startStubServer({
+      'POST /instances/4/credentials': { status: 201, body: instanceDocument(4) },
+    });
+    const user = createUser(stub);
+    const rotated = await user.run(['--insecure', 'instances', 'rotate', '4']);
+    expect(rotated).toEqual({
+      code: 0,
+      stdout: ' 4 [ PORT: 16412 - 2017-05-01T16:00:00Z ]\n',
+      stderr:
+        'the old credentials are useless now, and sessions that used them have ended\n' +
+        'for the new ones: eval "$(draupnir env 4)"\n',
+    });
+    expect(await user.run(['--insecure', 'instances', 'rotate', '5'])).toMatchObject({ code: 1, stdout: '' });
   });
 
   it('destroys', async () => {

@@ -76,6 +76,7 @@ describe('parseServerConfig', () => {
       migrateOnStart: true,
       finaliseTimeoutMs: 21_600_000,
       instanceStartTimeoutMs: 60_000,
+      certificateLifetimeMs: 2_592_000_000,
       shutdownTimeoutMs: 30_000,
       scriptTimeoutMs: 120_000,
       reconcileIntervalMs: 2000,
@@ -141,6 +142,7 @@ describe('parseServerConfig', () => {
       migrate_on_start: 'false',
       finalise_timeout: '"1h"',
       instance_start_timeout: '"2s"',
+      certificate_lifetime: '"2160h"',
       shutdown_timeout: '"1500ms"',
       log_level: '"debug"',
       revocation_grace: '"72h"',
@@ -166,6 +168,7 @@ describe('parseServerConfig', () => {
       migrateOnStart: false,
       finaliseTimeoutMs: 3_600_000,
       instanceStartTimeoutMs: 2000,
+      certificateLifetimeMs: 7_776_000_000,
       shutdownTimeoutMs: 1500,
       logLevel: 'debug',
       revocationGraceMs: 259_200_000,
@@ -185,6 +188,24 @@ describe('parseServerConfig', () => {
     });
     expect(config.sentryDsn?.reveal()).toBe('https://key@sentry.example.com/1');
   });
+
+  it.each(['1h', '720h', '87600h'])(
+    'takes %s for the lifetime of certificates, without a warning',
+    (text) => {
+      const { config, warnings } = parse(write({ certificate_lifetime: `"${text}"` }));
+      expect(config?.certificateLifetimeMs).toBe(Number.parseInt(text) * 3_600_000);
+      expect(warnings).toEqual([]);
+    },
+  );
+
+  it.each(['"0s"', '"59m59s"', '"-720h"', '"87600h1s"', '"30d"', '720', 'true'])(
+    'takes %s for no lifetime of certificates',
+    (value) => {
+      const [problem, ...others] = listProblems(write({ certificate_lifetime: value }));
+      expect(problem).toContain('must be a duration from "1h" to "87600h" (ten years), such as "720h"');
+      expect(others).toEqual([]);
+    },
+  );
 
   it('keeps the encryption key in the state directory that systemd gives', () => {
     const path = (STATE_DIRECTORY: string) => read({}, { STATE_DIRECTORY }).encryptionKeyFile;

@@ -11,6 +11,8 @@ import { InstanceSupervisor } from '../../../src/core/instance-supervisor.ts';
 import { Instances } from '../../../src/core/instances.ts';
 import { Limiter } from '../../../src/core/limiter.ts';
 import type { Volume } from '../../../src/core/volume.ts';
+import { InstanceCredentials } from '../../../src/core/instance-credentials.ts';
+import { FakeCertificateProof, FakeCertificateStorage, FakeCredentialStore } from './fake-certificates.ts';
 import { FakeImageStorage } from './fake-image-storage.ts';
 import { FakeImageStore } from './fake-image-store.ts';
 import { FakeInstanceStorage } from './fake-instance-storage.ts';
@@ -122,11 +124,11 @@ export class FakeSealer implements Sealer {
   }
 }
 
-/** A chain that names its instance; no certificate is in it. */
-export function createFakeChain(instanceId: number): CertificateChain {
+/** A chain that names its instance, and which one of its chains it is; no certificate is in it. */
+export function createFakeChain(instanceId: number, which = ''): CertificateChain {
   const pair = (name: string) => ({
-    certificate: `${name} certificate ${instanceId}`,
-    key: `${name} key ${instanceId}`,
+    certificate: `${name} certificate ${instanceId}${which}`,
+    key: `${name} key ${instanceId}${which}`,
   });
   return { ca: pair('ca'), server: pair('server'), client: pair('client') };
 }
@@ -152,7 +154,35 @@ export function createWorld() {
     volume: new FakeVolume(steps),
     sealer: new FakeSealer(),
   };
+  const certificates = new FakeCertificateStorage(steps);
+  const certified = {
+    credentialStore: new FakeCredentialStore(parts.store, steps),
+    certificates,
+    certificateProof: new FakeCertificateProof(certificates, steps),
+  };
+  let issued = 0;
+  const credentialParts = {
+    store: certified.credentialStore,
+    instances: parts.store,
+    allowList: parts.allowList,
+    adopted: parts.disk,
+    storage: certificates,
+    proof: certified.certificateProof,
+    authority: {
+      createChain: (id: number) =>
+        steps.run('authority.createChain', () => createFakeChain(id, `, new ${++issued}`)),
+      renewChain: (id: number, ca: CertificateChain['ca']) =>
+        steps.run('authority.renewChain', () => {
+          const chain = createFakeChain(id, `, renewed ${++issued}`);
+          return { ...chain, ca: { ...chain.ca, key: ca.key } };
+        }),
+    },
+    sealer: parts.sealer,
+    log,
+  };
+  const credentials = new InstanceCredentials(credentialParts);
   const instances = new Instances({
+    credentials,
     store: parts.store,
     images: parts.imageStore,
     allowList: parts.allowList,
@@ -182,5 +212,7 @@ export function createWorld() {
   const pass = (ms: number): void => {
     now += ms;
   };
-  return { ...parts, images, instances, supervisor, pass };
+  /** The credentials as another run of the server has them, on the same database and disk. */
+  const restart = (): InstanceCredentials => new InstanceCredentials(credentialParts);
+  return { ...parts, ...certified, credentials, restart, images, instances, supervisor, pass };
 }

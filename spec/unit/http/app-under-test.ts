@@ -47,6 +47,7 @@ export function createApp(versionCheck: VersionCheck = 'exact', options: AppOpti
   const app = buildApp({
     images: world.images,
     instances: world.instances,
+    credentials: world.credentials,
     logins: options.logins ?? new NoLogins(),
     readiness: new Readiness(options.readiness ?? []),
     authenticator,

@@ -42,6 +42,7 @@ const EXPECTED: Record<ErrorKind, object> = {
   finalise_interrupted: errorObject('finalise_interrupted', 503, 'Finalise Interrupted', REASON),
   image_busy: errorObject('image_busy', 409, 'Image Busy', REASON),
   id_occupied: errorObject('id_occupied', 503, 'Id Occupied', REASON),
+  not_replaceable: errorObject('unprocessable_entity', 422, 'Credentials Not Replaceable', REASON),
   no_free_port: errorObject('no_free_port', 503, 'No Free Port', REASON),
   firewall_unavailable: errorObject('firewall_unavailable', 503, 'Firewall Unavailable', REASON),
   unknown_field: errorObject('bad_request', 400, 'Unknown Field', REASON),

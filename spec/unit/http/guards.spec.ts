@@ -12,6 +12,7 @@ const ROUTES = [
   { method: 'POST', url: '/instances' },
   { method: 'GET', url: '/instances/1' },
   { method: 'DELETE', url: '/instances/1' },
+  { method: 'POST', url: '/instances/1/credentials' },
 ] as const;
 
 const MISSING_VERSION = errorObject(

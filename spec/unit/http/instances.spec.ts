@@ -154,9 +154,43 @@ describe('an instance', () => {
     expect(api.store.rows.size).toBe(0);
   });
 
+  it.each([undefined, '', '{"broken', '[]', '{"data":{}}'])(
+    'gets new credentials from its owner, whatever the body is: %j',
+    async (payload) => {
+      const request = {
+        method: 'POST' as const,
+        url: '/instances/1/credentials',
+        remoteAddress: '192.0.2.9',
+      };
+      const response = await api.send('ada', payload === undefined ? request : { ...request, payload });
+      expect(response.statusCode).toBe(201);
+      expectEnvelope(response);
+      const attributes = {
+        ca_certificate: 'ca certificate 1, new 1',
+        client_certificate: 'client certificate 1, new 1',
+        client_key: 'client key 1, new 1',
+      };
+      expect(response.json()).toEqual({ ...DOCUMENT, included: [{ ...DOCUMENT.included[0], attributes }] });
+      expect(api.allowList.admitted.at(-1)).toEqual({ instanceId: 1, address: '192.0.2.9' });
+      expect((await api.send('ada', { url: '/instances/1' })).json()).toEqual(response.json());
+    },
+  );
+
+  it.each(['bob', 'upload'] as const)(
+    'gets no new credentials from %s, for whom it does not exist',
+    async (other) => {
+      const response = await api.send(other, { method: 'POST', url: '/instances/1/credentials' });
+      expect(response.statusCode).toBe(404);
+      expect(response.json()).toEqual(NOT_FOUND);
+      expect(api.certificates.served.size).toBe(0);
+    },
+  );
+
   it.each(['2', '0x1', '1e0', '%201'])('with the id %s is 404', async (id) => {
     for (const method of ['GET', 'DELETE'] as const) {
       expect((await api.send('ada', { method, url: `/instances/${id}` })).json()).toEqual(NOT_FOUND);
     }
+    const rotated = await api.send('ada', { method: 'POST', url: `/instances/${id}/credentials` });
+    expect(rotated.json()).toEqual(NOT_FOUND);
   });
 });

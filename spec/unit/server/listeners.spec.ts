@@ -34,10 +34,11 @@ afterEach(async () => {
 });
 
 function createParts() {
-  const { images, instances, log } = createWorld();
+  const { images, instances, credentials, log } = createWorld();
   return {
     images,
     instances,
+    credentials,
     log,
     audit: new RecordingAudit(),
     limits: {

@@ -1,6 +1,11 @@
 import { X509Certificate } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { createCertificateChain, getClientName } from '../../../src/tls/certificate-chain.ts';
+import {
+  createCertificateChain,
+  getClientName,
+  renewCertificateChain,
+} from '../../../src/tls/certificate-chain.ts';
+import { readValidity } from '../../../src/tls/validity.ts';
 import type { CertificateChain } from '../../../src/tls/certificate-chain.ts';
 import { shakeHands } from './handshake.ts';
 import { print, printAsn1, verify } from './openssl.ts';
@@ -103,7 +108,7 @@ describe('createCertificateChain', () => {
       instanceId: 1,
       hostname: HOSTNAME,
       now: new Date('2049-12-31T23:30:00Z'),
-      lifetimeDays: 1,
+      lifetimeMs: 86_400_000,
     });
     const asn1 = await printAsn1(beforeTurn.server.certificate);
     expect(asn1).toMatch(/UTCTIME\s+:491231223000Z/);
@@ -179,6 +184,51 @@ describe('createCertificateChain', () => {
       await createCertificateChain({ instanceId: id, hostname: HOSTNAME, now });
     // 2 ms on a quiet machine; RSA keys would take a second.
     expect((performance.now() - start) / rounds).toBeLessThan(40);
+  });
+});
+
+describe('renewCertificateChain', () => {
+  const DAY = 86_400_000;
+  const renew = (from: CertificateChain, at: Date, lifetimeMs = 30 * DAY): Promise<CertificateChain> =>
+    renewCertificateChain({ instanceId: 12, hostname: HOSTNAME, now: at, lifetimeMs, ca: from.ca });
+
+  it('makes certificates that the old ones and the new ones vouch for alike', async () => {
+    const renewed = await renew(chain, now);
+    for (const [ca, leaf] of [
+      [chain, renewed],
+      [renewed, chain],
+      [renewed, renewed],
+    ] as const) {
+      await verify(ca.ca.certificate, leaf.server.certificate, 'sslserver', '-verify_hostname', HOSTNAME);
+      await verify(ca.ca.certificate, leaf.client.certificate, 'sslclient');
+    }
+    expect(renewed.ca.key).toBe(chain.ca.key);
+    expect(renewed.ca.certificate).not.toBe(chain.ca.certificate);
+    expect(renewed.server.key).not.toBe(chain.server.key);
+    expect(renewed.client.key).not.toBe(chain.client.key);
+  });
+
+  it('never lets the CA end before what it vouches for', async () => {
+    const later = await renew(chain, new Date(now.getTime() + 29 * DAY));
+    const ends = [later.ca, later.server, later.client].map(({ certificate }) =>
+      readValidity(certificate).notAfter.getTime(),
+    );
+    expect(new Set(ends).size).toBe(1);
+    expect(ends[0]).toBeGreaterThan(now.getTime() + 58 * DAY);
+  });
+
+  it('stays valid when the clock was years ahead, and is set right', async () => {
+    const ahead = await renew(chain, new Date(now.getTime() + 3650 * DAY));
+    const at = String(Math.floor(now.getTime() / 1000));
+    await verify(ahead.ca.certificate, ahead.server.certificate, 'sslserver', '-attime', at);
+    await verify(chain.ca.certificate, ahead.server.certificate, 'sslserver', '-attime', at);
+    await verify(ahead.ca.certificate, chain.client.certificate, 'sslclient', '-attime', at);
+  });
+
+  it('is valid from an hour before now when the clock was ahead before', async () => {
+    const before = new Date(now.getTime() - 3650 * DAY);
+    const { notBefore } = readValidity((await renew(chain, before)).server.certificate);
+    expect(notBefore.getTime()).toBe(Math.floor(before.getTime() / 1000) * 1000 - 3_600_000);
   });
 });
 

@@ -14,6 +14,11 @@ export function addInstancesCommands(program: Command): void {
     .argument('[image-id]', 'image to make it of (default: the latest that is ready)', parseId)
     .action(createInstance);
   instances
+    .command('rotate')
+    .description('give an instance new credentials and make the old ones useless')
+    .argument('<id>', 'id of the instance', parseId)
+    .action(rotateInstance);
+  instances
     .command('destroy')
     .description('destroy an instance')
     .argument('<id>', 'id of the instance', parseId)
@@ -33,6 +38,14 @@ async function createInstance(
   const { client } = await openCommandSession(command);
   const { createInstanceOf } = await import('../create-instance.ts');
   printData(formatInstance(await createInstanceOf(client, imageId)));
+}
+
+async function rotateInstance(id: number, _options: unknown, command: Command): Promise<void> {
+  const { client } = await openCommandSession(command);
+  const text = `replacing the credentials of instance ${id}`;
+  printData(formatInstance(await withSpinner(text, () => client.rotateInstance(id))));
+  printNotice('the old credentials are useless now, and sessions that used them have ended');
+  printNotice(`for the new ones: eval "$(draupnir env ${id})"`);
 }
 
 async function destroyInstance(id: number, _options: unknown, command: Command): Promise<void> {

@@ -18,7 +18,8 @@ import { getId, parseId } from '../resource-id.ts';
 /** Which image it is, is checked apart: the contract has an answer of its own for a bad id. */
 const NewInstance = Type.Object({ image_id: Type.Unknown() });
 
-const FIELDS: Fields = {
+/** Attributes of instances. */
+export const INSTANCE_FIELDS: Fields = {
   type: 'instances',
   standard: ['hostname', 'image_id', 'port', 'created_at', 'updated_at'],
   onRequest: ['status', 'failure'],
@@ -27,7 +28,11 @@ const FIELDS: Fields = {
 /** `/instances` and below. */
 export function registerInstances(app: FastifyInstance, parts: RouteParts): void {
   const { instances, publicHostname } = parts;
-  const guards = [requireVersion(parts.versionCheck), requireCaller(parts), requireKnownFields(FIELDS)];
+  const guards = [
+    requireVersion(parts.versionCheck),
+    requireCaller(parts),
+    requireKnownFields(INSTANCE_FIELDS),
+  ];
 
   registerResource(app, '/instances', guards, {
     GET: async (request, reply) => {
@@ -65,7 +70,8 @@ function parseImageId(value: unknown): number {
   return id;
 }
 
-function toDocument(
+/** The document of an instance with its credentials (contract: HTTP API, "Routes"). */
+export function toDocument(
   request: FastifyRequest,
   { instance, credentials }: InstanceWithCredentials,
   hostname: string,
@@ -93,7 +99,7 @@ function toResource(request: FastifyRequest, instance: Instance, hostname: strin
     created_at: formatTime(instance.createdAt),
     updated_at: formatTime(instance.updatedAt),
   };
-  const attributes = selectAttributes(request, FIELDS, {
+  const attributes = selectAttributes(request, INSTANCE_FIELDS, {
     ...standard,
     status: instance.status,
     failure: instance.failure ?? null,
