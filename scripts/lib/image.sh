@@ -20,7 +20,7 @@ offline() {
   (
     close_private_fds
     confine "${uid}" "${IMAGE_MEMORY_MAX}" "${IMAGE_TASKS_MAX}"
-    if [[ -n ${postmaster} && ${NAMESPACE} == yes ]]; then
+    if [[ -n ${postmaster} && ${NAMESPACE} != none ]]; then
       # Without --wd it would come back to the directory where it was called, which is outside.
       exec nsenter --target "${postmaster}" --mount --ipc --net --root --wd -- \
         setpriv --reuid="${uid}" --regid="${uid}" "${NO_PRIVILEGES[@]}" -- "${environment[@]}" "$@"

@@ -18,12 +18,12 @@ instance_paths() {
 write_hba() {
   local file=$1 address
   shift
+  umask 027
   {
     printf 'local all all peer map=ctl\n'
     for address in "$@"; do printf 'hostssl all draupnir %s cert map=drp\n' "${address}"; done
   } >"${file}.new"
-  chmod 0640 "${file}.new"
-  chgrp "${uid}" "${file}.new"
+  umask 077
   mv -f -- "${file}.new" "${file}"
 }
 
@@ -32,6 +32,9 @@ open_to_world() {
   write_hba "${conf}/pg_hba.conf" 0.0.0.0/0 ::/0
   kill -HUP -- "${postmaster}"
 }
+
+# make_configuration_folder: files in it come to the group of the instance by themselves (inode(7), S_ISGID).
+make_configuration_folder() { install -d -m 2750 -g "${uid}" -- "${conf}"; }
 
 # write_configuration ID PORT: everything Postgres reads but its data; readable by the instance, written by root only.
 write_configuration() {
@@ -63,11 +66,8 @@ log_timezone = 'UTC'
 log_line_prefix = '%m [%p] '
 EOF
   printf 'ctl root postgres\nctl root draupnir-admin\ndrp "Draupnir instance %s client" draupnir\n' "${id}" >"${conf}/pg_ident.conf"
-  write_hba "${conf}/pg_hba.conf" 127.0.0.1/32 ::1/128
-  chgrp "${uid}" "${conf}"/*
-  chmod 0750 "${conf}"
-  chgrp "${uid}" "${conf}"
   umask 077
+  write_hba "${conf}/pg_hba.conf" 127.0.0.1/32 ::1/128
 }
 
 # record_major: notes which major wrote the data directory, from a snapshot that nobody has been able to change. Later starts

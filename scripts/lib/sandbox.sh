@@ -29,20 +29,21 @@ load_limits() {
     || die "${EX_CONFIG}" "host.conf: CGROUP=${CGROUP} is no path below ${CGROUP_MOUNT}"
 }
 
-# ensure_sandbox: sets NAMESPACE (yes, no) and CGROUP_VERSION (2, 1, none). Tried out once after a reboot, then remembered; what
+# ensure_sandbox: sets NAMESPACE (slave or unchanged: how mounts propagate to it; none) and CGROUP_VERSION (2, 1, none). Tried out once after a reboot, then remembered; what
 # is missing is told once, to the operator.
 ensure_sandbox() {
   local file=${RUN_PATH}/sandbox
   readonly SANDBOX_ROOT=${RUN_PATH}/root
   load_limits
   if [[ -r ${file} ]] && read -r NAMESPACE CGROUP_VERSION <"${file}"; then return 0; fi
-  NAMESPACE=no
   install -d -m 0700 -- "${SANDBOX_ROOT}"
   write_mounts "${file}.mounts.$$"
-  if unshare --mount --ipc --propagation slave -- bash "${SCRIPTS}/lib/enter-sandbox" "${file}.mounts.$$" "${SANDBOX_ROOT}" \
-    setpriv --reuid="${IMAGE_UID_BASE}" --clear-groups test -w /dev/null -a -x /usr/bin/env -a ! -e /proc >/dev/null 2>&1; then
-    NAMESPACE=yes
+  if try_namespace slave "${file}.mounts.$$"; then
+    NAMESPACE=slave
+  elif is_private_mount "${SANDBOX_ROOT}" && try_namespace unchanged "${file}.mounts.$$"; then
+    NAMESPACE=unchanged
   else
+    NAMESPACE=none
     notice 'mount namespaces cannot be used here: instances see the files of the host that any user sees'
   fi
   rm -f -- "${file}.mounts.$$"
@@ -53,6 +54,28 @@ ensure_sandbox() {
   printf '%s %s\n' "${NAMESPACE}" "${CGROUP_VERSION}" >"${file}.$$"
   mv -f -- "${file}.$$" "${file}"
 }
+
+# try_namespace PROPAGATION MOUNTS: whether a process in the sandbox finds what it needs, and nothing of the host's processes.
+try_namespace() {
+  unshare --mount --ipc --propagation "$1" -- bash "${SCRIPTS}/lib/enter-sandbox" "$2" "${SANDBOX_ROOT}" \
+    setpriv --reuid="${IMAGE_UID_BASE}" --clear-groups test -w /dev/null -a -x /usr/bin/env -a ! -e /proc >/dev/null 2>&1
+}
+
+# is_private_mount DIRECTORY: whether mounts made below it in another namespace stay there. In a plain chroot, whose root is no
+# mount point, propagation cannot be set, and the mount is found only in the table of a process outside; its id is unique.
+is_private_mount() {
+  local name value id='' line
+  while read -r name value; do
+    if [[ ${name} == mnt_id: ]]; then id=${value}; fi
+  done </proc/self/fdinfo/8
+  while read -r line; do
+    if [[ ${line} == "${id} "* ]]; then
+      [[ ${line%% - *} != *' shared:'* ]]
+      return
+    fi
+  done </proc/1/mountinfo
+  return 1
+} 8<"$1"
 
 # detect_cgroup_version: with a trial, since a container may show hierarchies that it must not change.
 detect_cgroup_version() {
@@ -205,8 +228,8 @@ become() {
   done
   shift
   drop=(setpriv --reuid="${uid}" --regid="${uid}" "${NO_PRIVILEGES[@]}" --)
-  if [[ ${NAMESPACE} == yes ]]; then
-    exec unshare --mount --ipc --propagation slave "${namespaces[@]}" -- \
+  if [[ ${NAMESPACE} != none ]]; then
+    exec unshare --mount --ipc --propagation "${NAMESPACE}" "${namespaces[@]}" -- \
       bash "${SCRIPTS}/lib/enter-sandbox" "${mounts}" "${SANDBOX_ROOT}" "${drop[@]}" "$@"
   fi
   if [[ ${#namespaces[@]} -gt 0 ]]; then exec unshare "${namespaces[@]}" -- "${drop[@]}" "$@"; fi
@@ -217,7 +240,7 @@ become() {
 # namespace of their own. Files are removed as the uid itself.
 remove_traces() {
   local uid=$1 kind option column entry fields
-  if [[ ${NAMESPACE} == yes ]]; then return 0; fi
+  if [[ ${NAMESPACE} != none ]]; then return 0; fi
   as_uid "${uid}" find "${SHARED_FOLDERS[@]}" -xdev -depth -user "${uid}" -delete </dev/null >/dev/null 2>&1 || true
   # proc_sysvipc(5): shm and msg have the uid in the eighth column, sem in the fifth.
   while read -r kind option column; do
