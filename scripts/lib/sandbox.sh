@@ -3,7 +3,7 @@
 # What a process of an instance or an image sees of the host, and how much of it it may take.
 #
 #   root      a directory tree of its own by mount namespace and chroot: programs and /etc read-only, its own data,
-#             configuration and socket directory, a private /tmp; no /proc, no /run, nothing of its siblings. A process
+#             configuration and socket directory, a private /tmp, no processes but its own in /proc, no /run. A process
 #             whose root is not that of its mount namespace cannot make user namespaces either (user_namespaces(7), EPERM).
 #   cgroup    memory and number of processes; named after the uid, outside of the server's own cgroup
 #
@@ -58,7 +58,8 @@ ensure_sandbox() {
 # try_namespace PROPAGATION MOUNTS: whether a process in the sandbox finds what it needs, and nothing of the host's processes.
 try_namespace() {
   unshare --mount --ipc --propagation "$1" -- bash "${SCRIPTS}/lib/enter-sandbox" "$2" "${SANDBOX_ROOT}" \
-    setpriv --reuid="${IMAGE_UID_BASE}" --clear-groups test -w /dev/null -a -x /usr/bin/env -a ! -e /proc >/dev/null 2>&1
+    setpriv --reuid="${IMAGE_UID_BASE}" --regid="${IMAGE_UID_BASE}" "${NO_PRIVILEGES[@]}" -- \
+    test -w /dev/null -a -x /usr/bin/env -a -e /proc/self/exe -a ! -e /proc/1 >/dev/null 2>&1
 }
 
 # is_private_mount DIRECTORY: whether mounts made below it in another namespace stay there. In a plain chroot, whose root is no
@@ -162,7 +163,7 @@ confine() {
 
 # kill_cgroup UID: every process of the group, of whatever uid: one that is about to drop its privileges too.
 kill_cgroup() {
-  local dirs pids=()
+  local dirs pids=() pid
   list_cgroups "$1"
   if [[ ${#dirs[@]} -eq 0 || ! -d ${dirs[0]} ]]; then return 0; fi
   if [[ -w ${dirs[0]}/cgroup.kill ]]; then
@@ -172,7 +173,10 @@ kill_cgroup() {
   # Without forks the list can only get shorter.
   if [[ -w ${dirs[-1]}/pids.max ]]; then printf 0 >"${dirs[-1]}/pids.max"; fi
   mapfile -t pids <"${dirs[0]}/cgroup.procs"
-  if [[ ${#pids[@]} -gt 0 ]]; then kill -KILL -- "${pids[@]}" 2>/dev/null || true; fi
+  for pid in "${pids[@]}"; do
+    # A process of another PID namespace is shown as 0, which would be our own process group.
+    if [[ ${pid} -gt 1 ]]; then kill -KILL -- "${pid}" 2>/dev/null || true; fi
+  done
 }
 
 # remove_cgroup UID: a killed process leaves its group at the very end of its exit.
@@ -207,6 +211,8 @@ write_mounts() {
       if [[ -d ${entry} ]]; then printf '%s %s%s none %s,ro\n' "${entry}" "${root}" "${entry}" "${safe}"; fi
     done
     printf '/dev %s/dev none bind,ro,nosuid,noexec,X-mount.mkdir\n' "${root}"
+    # Programs find libraries beside themselves by /proc/self/exe (ld.so(8), $ORIGIN); other users' processes are not in there.
+    printf 'proc %s/proc proc ro,hidepid=2,subset=pid,nosuid,nodev,noexec,X-mount.mkdir\n' "${root}"
     printf 'tmpfs %s/tmp tmpfs mode=1777,size=%s,nosuid,nodev,noexec,X-mount.mkdir\n' "${root}" "${SANDBOX_TMP_MAX}"
     printf '%s/tmp %s/var/tmp none %s,noexec\n' "${root}" "${root}" "${safe}"
     printf '%s/tmp %s/dev/shm none %s,noexec\n' "${root}" "${root}" "${safe}"

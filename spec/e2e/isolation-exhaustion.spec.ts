@@ -74,7 +74,8 @@ describe('an instance that takes what it can get', () => {
       .map(Number);
     expect(sizes).toHaveLength(3);
     expect(sizes.reduce((a, b) => a + b)).toBeLessThanOrEqual(TMP_MAX_BYTES);
-    expect(await free('/dev/shm')).toBe(memory);
+    // Others use it meanwhile, but nobody takes as much.
+    expect(memory - (await free('/dev/shm'))).toBeLessThan(TMP_MAX_BYTES / 2);
     await attacker.end();
     await server.api.destroyInstance(attacker.instance.id);
   });

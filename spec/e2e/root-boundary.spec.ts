@@ -116,16 +116,12 @@ describe('draupnir-create-instance', () => {
     ...HOSTILE.map(([what, args]) => [what, [...args, '1', '21500']] as [string, string[]]),
   ];
 
-  it.each(ALL.filter(([, args]) => args.join(' ') !== '7 8 1 21500'))(
-    'refuses %s itself',
-    async (_what, args) => {
-      if (args.length === 3 && args.every((arg) => /^[1-9][0-9]{3,4}$/.test(arg))) return;
-      expect(await callDirectly('draupnir-create-instance', args)).toMatchObject({
-        exitCode: EX_USAGE,
-        stdout: '',
-      });
-    },
-  );
+  it.each(ALL)('refuses %s itself', async (_what, args) => {
+    expect(await callDirectly('draupnir-create-instance', args)).toMatchObject({
+      exitCode: EX_USAGE,
+      stdout: '',
+    });
+  });
 
   it.each(ALL)('does nothing through sudo for %s', async (_what, args) => {
     const { exitCode, stdout } = await callScript('draupnir-create-instance', args, '');
@@ -157,8 +153,6 @@ describe('sudo', () => {
     ['what makes a sandbox', ['lib/enter-sandbox', '/tmp/mounts', '/']],
     ['a library', ['lib/common.sh']],
     ['its own configuration', ['host.conf']],
-    ['a script by another path', ['./draupnir-stop-instance', '7']],
-    ['a script by a path through its parent', ['lib/../draupnir-stop-instance', '7']],
   ])('does not run %s', async (_what, [name = '', ...args]) => {
     const { scripts } = getInstallation();
     const outcome = await runCommand(['sudo', '-n', '--', `${scripts}/${name}`, ...args], {
@@ -167,6 +161,13 @@ describe('sudo', () => {
     expect([1, 126]).toContain(outcome.exitCode);
     expect(outcome.stdout).toBe('');
     expect(outcome.stderr).toMatch(/a password is required|command not found/);
+  });
+
+  it.each(['./', 'lib/../'])('runs a script by a detour (%s) as the very script it is', async (detour) => {
+    const script = `${getInstallation().scripts}/${detour}draupnir-stop-instance`;
+    const outcome = await runCommand(['sudo', '-n', '--', script, '9001'], { user: SERVER_USER });
+    expect(outcome).toMatchObject({ exitCode: 0, stdout: '', stderr: '' });
+    expectSudoRefusal(await runCommand(['sudo', '-n', '--', script, '7;id'], { user: SERVER_USER }));
   });
 
   it.each([['bash'], ['cat', '/etc/shadow'], ['-u', 'nobody', 'true'], ['-E', 'true']])(
