@@ -106,11 +106,8 @@ launch() {
   ) </dev/null >>"${conf}/postgres.log" 2>&1 &
   postmaster=$!
   printf '%s\n' "${postmaster}" >"${run}.pid"
-  # Before it has its uid it would not count as running.
-  until is_running "${postmaster}" "${uid}"; do
-    kill -0 -- "${postmaster}" 2>/dev/null || die "${EX_SOFTWARE}" "instance ${data##*/} ended while it started: see ${conf}/postgres.log"
-    tick
-  done
+  # Before it has its uid it would not count as running. One that has ended is the caller's to notice.
+  until is_running "${postmaster}" "${uid}" || ! kill -0 -- "${postmaster}" 2>/dev/null; do tick; done
 }
 
 # recorded_pid: of the postmaster, or 0.

@@ -10,7 +10,8 @@ import { getInstallation, INSTANCE_UID_BASE } from './support/installation.ts';
 import { listProcessesOf } from './support/processes.ts';
 import { useServer } from './support/use-server.ts';
 
-const server = useServer();
+// What an attack has ended is not to be started again while the test looks at it.
+const server = useServer({ network: 'block_instance_egress = false\nreconcile_interval = "1h"' });
 let attacker: Attacker;
 let bystander: Bystander;
 let siblingPid = 0;
