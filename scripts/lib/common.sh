@@ -21,6 +21,9 @@ die() {
   exit "${code}"
 }
 
+# notice TEXT: something the operator should know; the server logs it.
+notice() { printf '%s: notice: %s\n' "${0##*/}" "$*" >&2; }
+
 # Reads the installation's paths and uid ranges. Only root may be able to change that file.
 read_host_conf() {
   local conf=${SCRIPTS}/host.conf owner
@@ -36,6 +39,11 @@ read_host_conf() {
   IMAGE_WORK=${DATA_PATH}/image_work
   INSTANCES=${DATA_PATH}/instances
   INSTANCE_CONFIG=${DATA_PATH}/instance_config
+  local path
+  for path in "${SCRIPTS}" "${DATA_PATH}" "${RUN_PATH}" "${POSTGRES_ROOT}"; do
+    # They are written into configuration files and tables of mounts.
+    [[ ${path} =~ ^(/[A-Za-z0-9._@+-]+)+$ ]] || die "${EX_CONFIG}" "${path} is no absolute path of plain characters"
+  done
   readonly DATA_PATH RUN_PATH POSTGRES_ROOT UPLOAD_USER IMAGE_UID_BASE INSTANCE_UID_BASE LOCK_WAIT
   readonly UPLOADS SNAPSHOTS IMAGE_WORK INSTANCES INSTANCE_CONFIG
 }
@@ -87,15 +95,22 @@ delete_subvolume() {
 
 # lock NAME: one writer per object, whatever the server thinks. Waits for a run that is about to end; one that does not
 # has been given up by the server, which never starts a second: it is ended, so that its object can be put in order.
+# Sets LOCK_FILE, which whoever holds the lock may remove: a file that went while we waited for it locks nobody out, so
+# the next one is taken.
 lock() {
-  local holder=''
-  exec 9<>"${RUN_PATH}/$1.lock"
-  if ! flock -w "${LOCK_WAIT}" 9; then
-    read -r holder <&9 || true
-    if is_script "${holder}"; then kill_tree "${holder}"; fi
-    flock -w "${LOCK_WAIT}" 9 || die "${EX_SOFTWARE}" "another operation on $1 is still running"
-  fi
-  printf '%s\n' "$$" >"${RUN_PATH}/$1.lock"
+  local holder
+  LOCK_FILE=${RUN_PATH}/$1.lock
+  while true; do
+    holder=''
+    exec 9<>"${LOCK_FILE}"
+    if ! flock -w "${LOCK_WAIT}" 9; then
+      read -r holder <&9 || true
+      if is_script "${holder}"; then kill_tree "${holder}"; fi
+      flock -w "${LOCK_WAIT}" 9 || die "${EX_SOFTWARE}" "another operation on $1 is still running"
+    fi
+    if [[ /dev/fd/9 -ef ${LOCK_FILE} ]]; then break; fi
+  done
+  printf '%s\n' "$$" >"${LOCK_FILE}"
 }
 
 # is_script PID: whether the process is one of our scripts; a process id may have gone to somebody else.

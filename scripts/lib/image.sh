@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 #
-# The Postgres that prepares an image: in a network namespace of its own without any interface, as the image's uid,
-# with our configuration alone.
+# The Postgres that prepares an image: in a sandbox of its own without any network interface, as the image's uid, with our
+# configuration alone.
 
 # image_paths ID: sets uid, upload, work, snapshot, run and log.
 image_paths() {
@@ -13,10 +13,20 @@ image_paths() {
   log=${run}/postgres.log
 }
 
-# offline COMMAND…: as the image's uid, with no network and a clean environment. The server's socket still works:
-# it is a file.
+# offline COMMAND…: as the image's uid, with no network, in a sandbox and with a clean environment. While Postgres runs, it is
+# the very sandbox of Postgres, so that the script finds the files its server wrote.
 offline() {
-  unshare --net -- setpriv --reuid="${uid}" --regid="${uid}" "${NO_PRIVILEGES[@]}" -- env -i -C / PATH="${PATH}" LC_ALL=C HOME=/nonexistent PGCLIENTENCODING=UTF8 "$@"
+  local environment=(env -i -C / PATH="${PATH}" LC_ALL=C HOME=/nonexistent PGCLIENTENCODING=UTF8)
+  (
+    close_private_fds
+    confine "${uid}" "${IMAGE_MEMORY_MAX}" "${IMAGE_TASKS_MAX}"
+    if [[ -n ${postmaster} && ${NAMESPACE} != none ]]; then
+      # Without --wd it would come back to the directory where it was called, which is outside.
+      exec nsenter --target "${postmaster}" --mount --ipc --net --root --wd -- \
+        setpriv --reuid="${uid}" --regid="${uid}" "${NO_PRIVILEGES[@]}" -- "${environment[@]}" "$@"
+    fi
+    become "${uid}" "${run}/mounts" --net -- "${environment[@]}" "$@"
+  )
 }
 
 # write_image_configuration: durability is off: the clone is thrown away unless every step succeeds, and the snapshot
@@ -96,9 +106,10 @@ start_postgres() {
   local line='' ready=''
   (
     close_private_fds
-    exec unshare --net -- setpriv --reuid="${uid}" --regid="${uid}" "${NO_PRIVILEGES[@]}" -- env -i -C / PATH="${PATH}" LC_ALL=C \
-      "${bin}/postgres" -D "${work}" -c "config_file=${run}/postgresql.conf" </dev/null >>"${log}" 2>&1
-  ) &
+    confine "${uid}" "${IMAGE_MEMORY_MAX}" "${IMAGE_TASKS_MAX}"
+    become "${uid}" "${run}/mounts" --net -- env -i -C / PATH="${PATH}" LC_ALL=C \
+      "${bin}/postgres" -D "${work}" -c "config_file=${run}/postgresql.conf"
+  ) </dev/null >>"${log}" 2>&1 &
   postmaster=$!
   exec 7<"${log}"
   while [[ -z ${ready} ]]; do
@@ -117,6 +128,7 @@ start_postgres() {
 stop_image_postgres() {
   kill -s INT -- "${postmaster}"
   wait "${postmaster}" || postgres_failure "Postgres ${major} did not shut down cleanly"
+  postmaster=''
 }
 
 # What roles and databases of the source may have set for their sessions must not stop the preparation; options of a

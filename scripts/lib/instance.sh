@@ -4,7 +4,7 @@
 #
 #   <data>/instances/ID         the data directory, a writable snapshot, owned by the instance's uid
 #   <data>/instance_config/ID   configuration, certificates and log, owned by root, outside the instance's reach
-#   <run>/instances/ID          socket directory and process id, gone after a reboot
+#   <run>/instances/ID          socket directory; beside it process id and table of mounts; gone after a reboot
 
 # instance_paths ID: sets uid, data, conf, run.
 instance_paths() {
@@ -18,12 +18,12 @@ instance_paths() {
 write_hba() {
   local file=$1 address
   shift
+  umask 027
   {
     printf 'local all all peer map=ctl\n'
     for address in "$@"; do printf 'hostssl all draupnir %s cert map=drp\n' "${address}"; done
   } >"${file}.new"
-  chmod 0640 "${file}.new"
-  chgrp "${uid}" "${file}.new"
+  umask 077
   mv -f -- "${file}.new" "${file}"
 }
 
@@ -32,6 +32,9 @@ open_to_world() {
   write_hba "${conf}/pg_hba.conf" 0.0.0.0/0 ::/0
   kill -HUP -- "${postmaster}"
 }
+
+# make_configuration_folder: files in it come to the group of the instance by themselves (inode(7), S_ISGID).
+make_configuration_folder() { install -d -m 2750 -g "${uid}" -- "${conf}"; }
 
 # write_configuration ID PORT: everything Postgres reads but its data; readable by the instance, written by root only.
 write_configuration() {
@@ -49,6 +52,8 @@ ssl = on
 ssl_cert_file = '${conf}/server.crt'
 ssl_key_file = '${conf}/server.key'
 ssl_ca_file = '${conf}/ca.crt'
+ssl_crl_file = ''
+ssl_passphrase_command = ''
 ssl_min_protocol_version = 'TLSv1.2'
 max_connections = 100
 shared_buffers = 64MB
@@ -61,40 +66,53 @@ log_timezone = 'UTC'
 log_line_prefix = '%m [%p] '
 EOF
   printf 'ctl root postgres\nctl root draupnir-admin\ndrp "Draupnir instance %s client" draupnir\n' "${id}" >"${conf}/pg_ident.conf"
-  write_hba "${conf}/pg_hba.conf" 127.0.0.1/32 ::1/128
-  chgrp "${uid}" "${conf}"/*
-  chmod 0750 "${conf}"
-  chgrp "${uid}" "${conf}"
   umask 077
+  write_hba "${conf}/pg_hba.conf" 127.0.0.1/32 ::1/128
 }
 
-# postgres_binary: of the major that wrote the data directory. PG_VERSION was checked when the image was finalised;
-# the path is built from digits only, whatever the instance has done to the file since.
-postgres_binary() {
-  local major
-  major=$(as_uid "${uid}" head -c 8 -- "${data}/PG_VERSION") || major=''
-  [[ ${major} =~ ^[1-9][0-9]$ ]] || die "${EX_DATAERR}" "${data}/PG_VERSION is damaged"
-  [[ -x ${POSTGRES_ROOT}/${major}/bin/postgres ]] || die "${EX_CONFIG}" "Postgres ${major} is not installed below ${POSTGRES_ROOT}"
-  printf '%s\n' "${POSTGRES_ROOT}/${major}/bin/postgres"
+# record_major: notes which major wrote the data directory, from a snapshot that nobody has been able to change. Later starts
+# read nothing from the data directory, where the instance can put a link or a pipe in the place of any file.
+record_major() {
+  local file=${data}/PG_VERSION major=''
+  if [[ -f ${file} && ! -L ${file} ]]; then IFS= read -r -n 8 major <"${file}" || true; fi
+  [[ ${major} =~ ^[1-9][0-9]$ ]] || die "${EX_DATAERR}" "${file} is damaged"
+  printf '%s\n' "${major}" >"${conf}/major"
+}
+
+# read_settings: sets settings to our configuration as options of a command line. These alone cannot be overridden by
+# postgresql.auto.conf, which lies in the data directory (PostgreSQL manual, 20.1.2 and 20.1.3).
+read_settings() {
+  local line
+  settings=(-c "config_file=${conf}/postgresql.conf")
+  while IFS= read -r line; do
+    if [[ ${line} =~ ^([a-z_]+)\ =\ \'?([^\']*)\'?$ ]]; then settings+=(-c "${BASH_REMATCH[1]}=${BASH_REMATCH[2]}"); fi
+  done <"${conf}/postgresql.conf"
 }
 
 # launch: starts the postmaster, sets postmaster to its process id and records it. It outlives this script.
 launch() {
-  local postgres
-  postgres=$(postgres_binary)
+  local major='' postgres settings mounts=${run}.mounts
+  read -r major <"${conf}/major" || true
+  postgres=${POSTGRES_ROOT}/${major}/bin/postgres
+  [[ -x ${postgres} ]] || die "${EX_CONFIG}" "Postgres ${major} is not installed below ${POSTGRES_ROOT}"
+  read_settings
   install -d -m 0700 -o "${uid}" -g "${uid}" -- "${run}"
+  make_cgroup "${uid}" "${INSTANCE_MEMORY_MAX}" "${INSTANCE_TASKS_MAX}"
+  write_mounts "${mounts}" "rw:${data}" "ro:${conf}" "rw:${run}"
   (
     close_private_fds
-    exec env -i -C / PATH="${PATH}" LC_ALL=C setsid setpriv --reuid="${uid}" --regid="${uid}" "${NO_PRIVILEGES[@]}" -- \
-      "${postgres}" -D "${data}" -c "config_file=${conf}/postgresql.conf" </dev/null >>"${conf}/postgres.log" 2>&1
-  ) &
+    confine "${uid}" "${INSTANCE_MEMORY_MAX}" "${INSTANCE_TASKS_MAX}"
+    become "${uid}" "${mounts}" -- env -i -C / PATH="${PATH}" LC_ALL=C setsid "${postgres}" -D "${data}" "${settings[@]}"
+  ) </dev/null >>"${conf}/postgres.log" 2>&1 &
   postmaster=$!
-  printf '%s\n' "${postmaster}" >"${RUN_PATH}/instances/${data##*/}.pid"
+  printf '%s\n' "${postmaster}" >"${run}.pid"
+  # Before it has its uid it would not count as running. One that has ended is the caller's to notice.
+  until is_running "${postmaster}" "${uid}" || ! kill -0 -- "${postmaster}" 2>/dev/null; do tick; done
 }
 
 # recorded_pid: of the postmaster, or 0.
 recorded_pid() {
-  local file=${RUN_PATH}/instances/${data##*/}.pid pid=0
+  local file=${run}.pid pid=0
   if [[ -r ${file} ]]; then read -r pid <"${file}" || true; fi
   printf '%s\n' "${pid:-0}"
 }
@@ -104,6 +122,5 @@ recorded_pid() {
 remove_instance() {
   stop_postgres "$(recorded_pid)" "${uid}" QUIT 5
   delete_subvolume "${data}"
-  rm -rf --one-file-system -- "${conf}" "${run}"
-  rm -f -- "${RUN_PATH}/instances/${data##*/}.pid"
+  rm -rf --one-file-system -- "${conf}" "${run}" "${run}.pid" "${run}.mounts" "${LOCK_FILE}"
 }

@@ -2,6 +2,9 @@
 #
 # Processes of one uid: every instance and every image under preparation has a numeric uid of its own.
 
+# shellcheck source=lib/sandbox.sh
+source "${SCRIPTS}/lib/sandbox.sh"
+
 # What drops all privileges for good: no groups, no capabilities, no way to gain any (capabilities(7)).
 readonly NO_PRIVILEGES=(--clear-groups --inh-caps=-all --ambient-caps=-all --bounding-set=-all --no-new-privs)
 
@@ -47,29 +50,24 @@ list_pids() {
   done
 }
 
-# kill_uid UID: no process of that uid is left afterwards. The signal is sent as the uid itself, to all at once
+# kill_uid UID: no process of that uid, no group and no trace of it is left afterwards. The signal is sent as the uid itself, to all at once
 # (kill(2), pid -1), so that a process that forks meanwhile cannot get away and nobody else can be hit.
 kill_uid() {
-  local uid=$1 deadline=$((SECONDS + 20)) pids
+  local uid=$1 deadline=$((SECONDS + 20)) pids pid
+  kill_cgroup "${uid}"
   pids=$(list_pids "${uid}")
   while [[ -n ${pids} ]]; do
     if [[ ${SECONDS} -ge ${deadline} ]]; then die "${EX_SOFTWARE}" "processes of uid ${uid} cannot be killed"; fi
-    as_uid "${uid}" bash -c 'kill -KILL -- -1' 2>/dev/null || true
+    as_uid "${uid}" bash -c 'kill -KILL -- -1' </dev/null >/dev/null 2>&1 9>&- || true
+    # They can do the same to the one that was to kill them, but not to us.
+    for pid in ${pids}; do
+      if is_running "${pid}" "${uid}"; then kill -KILL -- "${pid}" 2>/dev/null || true; fi
+    done
     tick
     pids=$(list_pids "${uid}")
   done
-  remove_shared_memory "${uid}"
-}
-
-# remove_shared_memory UID: what a killed postmaster leaves in the kernel (System V) and in /dev/shm (POSIX).
-remove_shared_memory() {
-  local uid=$1 segment fields
-  find /dev/shm -maxdepth 1 -type f -uid "${uid}" -delete
-  # proc_sysvipc_shm(5): key shmid perms size cpid lpid nattch uid …
-  while IFS= read -r segment; do
-    read -ra fields <<<"${segment}"
-    if [[ ${fields[7]} == "${uid}" ]]; then ipcrm -m "${fields[1]}"; fi
-  done </proc/sysvipc/shm
+  remove_cgroup "${uid}"
+  remove_traces "${uid}"
 }
 
 # stop_postgres PID UID SIGNAL SECONDS: asks the postmaster with the signal (INT: fast, QUIT: immediate), then makes

@@ -72,6 +72,11 @@ export class ScriptProcess {
     return new ScriptError(this.name, undefined, `took too long; its last words: ${this.#stderr.trim()}`);
   }
 
+  /** What a script that has succeeded wants the operator to know, or an empty text. Call it after `exited`. */
+  get notice(): string {
+    return this.#stderr.trim();
+  }
+
   /** The error for an end that is not a success. Call it after `exited`. */
   async failure(): Promise<ScriptError> {
     return new ScriptError(this.name, await this.#ended, this.#stderr.trim());

@@ -13,14 +13,30 @@ export class ScriptRunner {
   readonly #scriptsPath: string;
   /** Longest time of a script, or of one step of an exchange with it, in milliseconds. */
   readonly timeoutMs: number;
+  readonly #onNotice: (script: Script, notice: string) => void;
 
-  constructor(scriptsPath: string, timeoutMs: number) {
+  /** `onNotice` is told what a script that succeeded printed for the operator. */
+  constructor(
+    scriptsPath: string,
+    timeoutMs: number,
+    onNotice: (script: Script, notice: string) => void = () => undefined,
+  ) {
     this.#scriptsPath = scriptsPath;
     this.timeoutMs = timeoutMs;
+    this.#onNotice = onNotice;
   }
 
   /** Starts a script and leaves the exchange with it to the caller. */
   start(script: Script, args: readonly number[]): ScriptProcess {
+    const process = this.launch(script, args);
+    void process.exited().then((exitCode) => {
+      if (exitCode === 0 && process.notice !== '') this.#onNotice(script, process.notice);
+    });
+    return process;
+  }
+
+  /** Makes the process; tests put other programs in its place. */
+  protected launch(script: Script, args: readonly number[]): ScriptProcess {
     return new ScriptProcess(script, buildScriptCommand(this.#scriptsPath, script, args));
   }
 

@@ -52,7 +52,9 @@ export async function compose(
   log: Log,
 ): Promise<Composition> {
   const sealer = new SealedBox(await readOrCreateKeyFile(config.encryptionKeyFile));
-  const scripts = new ScriptRunner(config.scriptsPath, config.scriptTimeoutMs);
+  const scripts = new ScriptRunner(config.scriptsPath, config.scriptTimeoutMs, (script, notice) =>
+    log.warn({ script, notice }, 'a script has a notice'),
+  );
   const imageStore = new PgImageStore(pool);
   const volume = new BtrfsVolume(config.dataPath, config.minFreeSpace);
   const network = composeNetwork(config, { pool, scripts, log });

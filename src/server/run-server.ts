@@ -12,6 +12,7 @@ import { ServerLock } from '../db/server-lock.ts';
 import type { LockEvents } from '../db/server-lock.ts';
 import { VERSION } from '../version.ts';
 import { compose, type Composition } from './compose.ts';
+import { listMissingMountOptions } from './data-volume.ts';
 import { createDatabaseConfig, listMigrations } from './database.ts';
 import { checkHostConf } from './host-conf.ts';
 import { openListeners } from './listeners.ts';
@@ -41,6 +42,11 @@ export async function runServer(options: { configFile: string }): Promise<number
     if (config.sentryDsn) {
       const hint = 'remove sentry_dsn; errors are in this log';
       log.warn({ hint }, 'errors are not reported to Sentry by this version');
+    }
+    const missing = await listMissingMountOptions(config.dataPath);
+    if (missing.length > 0) {
+      const hint = `add ${missing.join(',')} to its options in /etc/fstab and mount it again`;
+      log.warn({ dataPath: config.dataPath, hint }, 'files on the data volume could act on the host');
     }
     log.info({ version: VERSION, pid: process.pid }, 'starting');
 

@@ -24,3 +24,29 @@ describe('a script that asks nothing', () => {
     await expect(scripts.run('draupnir-create-image', [1])).rejects.toMatchObject(failure);
   });
 });
+
+describe('what a script prints for the operator', () => {
+  it('is handed on when the script has succeeded', async () => {
+    const notices: string[] = [];
+    const scripts = new StubScripts(
+      { 'draupnir-create-image': 'echo "notice: no cgroups" >&2' },
+      undefined,
+      (script, notice) => notices.push(`${script}: ${notice}`),
+    );
+    await scripts.run('draupnir-create-image', [1]);
+    expect(notices).toEqual(['draupnir-create-image: notice: no cgroups']);
+  });
+
+  it('is the reason when it has failed, and nothing when there is none', async () => {
+    const notices: string[] = [];
+    const onNotice = (_script: string, notice: string): void => void notices.push(notice);
+    const scripts = new StubScripts(
+      { 'draupnir-create-image': 'echo why >&2; exit 70', 'draupnir-destroy-image': 'true' },
+      undefined,
+      onNotice,
+    );
+    await expect(scripts.run('draupnir-create-image', [1])).rejects.toMatchObject({ reason: 'why' });
+    await scripts.run('draupnir-destroy-image', [1]);
+    expect(notices).toEqual([]);
+  });
+});

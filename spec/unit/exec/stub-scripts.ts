@@ -11,17 +11,21 @@ export class StubScripts extends ScriptRunner {
   readonly #directory: string;
 
   /** `bodies` are bash. The scripts are gone when the running test ends. */
-  constructor(bodies: Partial<Record<Script, string>>, timeoutMs = 60_000) {
+  constructor(
+    bodies: Partial<Record<Script, string>>,
+    timeoutMs = 60_000,
+    onNotice?: (script: Script, notice: string) => void,
+  ) {
     const directory = mkdtempSync(join(tmpdir(), 'draupnir-stubs-'));
     onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
-    super(directory, timeoutMs);
+    super(directory, timeoutMs, onNotice);
     this.#directory = directory;
     for (const [script, body] of Object.entries(bodies)) {
       writeFileSync(join(directory, script), `#!/bin/bash\n${body}\n`, { mode: 0o700 });
     }
   }
 
-  override start(script: Script, args: readonly number[]): ScriptProcess {
+  protected override launch(script: Script, args: readonly number[]): ScriptProcess {
     return new ScriptProcess(script, { file: join(this.#directory, script), args: args.map(String) });
   }
 }
