@@ -113,7 +113,7 @@ export class PgInstanceProof implements InstanceProof {
  * Where the proof is given: by both families, unless the host has no IPv6. That is asked beforehand: an error of a
  * connection, such as EADDRNOTAVAIL when all outgoing ports are in use, must never pass for a proof.
  */
-function listLoopbackAddresses(): string[] {
+export function listLoopbackAddresses(): string[] {
   const own = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
   const hasIpv6 = own.some(({ address }) => address === LOOPBACK_IPV6);
   return hasIpv6 ? [LOOPBACK, LOOPBACK_IPV6] : [LOOPBACK];
@@ -133,7 +133,8 @@ async function expectRefusal(refusal: Refusal, config: pg.ClientConfig): Promise
   throw new Error(`Postgres admits a connection with ${refusal}`);
 }
 
-function createClient(config: pg.ClientConfig): pg.Client {
+/** A client for database `postgres` of an instance that sends no password and takes nothing from the environment. */
+export function createClient(config: pg.ClientConfig): pg.Client {
   const client = new pg.Client({
     ...config,
     database: 'postgres',
