@@ -113,6 +113,13 @@ lock() {
   printf '%s\n' "$$" >"${LOCK_FILE}"
 }
 
+# try_lock NAME: the same for what may wait: nobody who is at work is disturbed.
+try_lock() {
+  exec 9<>"${RUN_PATH}/$1.lock"
+  flock -n 9 || die "${EX_SOFTWARE}" "another operation on $1 is running"
+  printf '%s\n' "$$" >"${RUN_PATH}/$1.lock"
+}
+
 # is_script PID: whether the process is one of our scripts; a process id may have gone to somebody else.
 is_script() {
   [[ $1 =~ ^[1-9][0-9]*$ && $(tr '\0' ' ' 2>/dev/null <"/proc/$1/cmdline" || true) == *" ${SCRIPTS}/draupnir-"* ]]

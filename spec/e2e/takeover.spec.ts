@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { Api } from './support/api.ts';
+import { type Diagnosis, runDoctor, summarise } from './support/doctor.ts';
 import { readHostState } from './support/host-state.ts';
 import { query } from './support/instance-client.ts';
 import { getInstallation } from './support/installation.ts';
@@ -57,6 +58,19 @@ describe('an installation of Draupnir 5.3 that is taken over', () => {
         { id: String(ORIGINAL.bystander), attributes: { port: ORIGINAL.bystanderPort } },
       ],
     });
+  });
+
+  it('is as it should be: doctor measures by what 5.3 made', async () => {
+    const { stdout } = await runDoctor(['--json'], { config: 'original.toml' });
+    const diagnosis = JSON.parse(stdout) as Diagnosis;
+    // Nobody has made a place for that upload here, and the image of the other tests has its record in their database.
+    const { imageId } = inject('e2e');
+    const { pendingImage } = ORIGINAL;
+    expect(summarise(diagnosis)).toEqual([
+      `I2 image ${pendingImage}: is pending, but subvolume image_uploads/${pendingImage} is missing`,
+      `I2 image ${imageId}: subvolume image_snapshots/${imageId} has no record`,
+    ]);
+    expect(diagnosis.checked).toMatchObject({ I1: 2, I4: 4, I6: 1 });
   });
 
   it('leaves the table of the other migration tool as it was', async () => {

@@ -6,7 +6,7 @@ import { KEY_BYTES } from './sealed-box.ts';
 
 /** Reads the encryption key, 64 hexadecimal digits; makes the file, mode 0600, when there is none. Throws on a damaged one. */
 export async function readOrCreateKeyFile(file: string): Promise<Secret<Buffer>> {
-  const found = await readKey(file);
+  const found = await readKeyFile(file);
   if (found) return found;
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
   const draft = `${file}.${randomBytes(6).toString('hex')}`;
@@ -22,12 +22,13 @@ export async function readOrCreateKeyFile(file: string): Promise<Secret<Buffer>>
     await handle.close();
     await rm(draft);
   }
-  const made = await readKey(file);
+  const made = await readKeyFile(file);
   if (!made) throw new Error(`cannot read ${file} back`);
   return made;
 }
 
-async function readKey(file: string): Promise<Secret<Buffer> | undefined> {
+/** Reads the encryption key; undefined when there is no file. Throws on a damaged one, and when it must not be read. */
+export async function readKeyFile(file: string): Promise<Secret<Buffer> | undefined> {
   let text: string;
   try {
     text = await readFile(file, 'utf8');

@@ -3,6 +3,7 @@ import { VERSION } from '../version.ts';
 import { addAuditCommand } from './commands/audit.ts';
 import { addAuthenticateCommand } from './commands/authenticate.ts';
 import { addConfigCommands } from './commands/config.ts';
+import { addDoctorCommand } from './commands/doctor.ts';
 import { addEnvCommand } from './commands/env.ts';
 import { addImagesCommands } from './commands/images.ts';
 import { addInstancesCommands } from './commands/instances.ts';
@@ -56,6 +57,7 @@ function buildProgram(): Command {
   addServerCommand(program);
   addMigrateCommand(program);
   addAuditCommand(program);
+  addDoctorCommand(program);
   addQuickstartCommand(program);
   return program;
 }

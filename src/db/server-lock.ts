@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 
 /** Key of the advisory lock (PostgreSQL manual, 13.3.5): any number that nobody else uses, here «drap» in ASCII. */
-const KEY = 0x64726170;
+export const SERVER_LOCK_KEY = 0x64726170;
 
 /** A server that was killed a moment ago still holds the lock until Postgres notices, in milliseconds. */
 const PATIENCE_MS = 5000;
@@ -70,7 +70,7 @@ export class ServerLock implements AsyncDisposable {
     try {
       await client.connect();
       await client.query(`SET lock_timeout = ${this.#patienceMs}`);
-      await client.query('SELECT pg_advisory_lock($1)', [KEY]);
+      await client.query('SELECT pg_advisory_lock($1)', [SERVER_LOCK_KEY]);
       if (this.#stop.signal.aborted) {
         await client.end();
         return;

@@ -133,7 +133,7 @@ export async function expectRefusal(refusal: Refusal, config: pg.ClientConfig): 
   throw new Error(`Postgres admits a connection with ${refusal}`);
 }
 
-/** A client that asks database `postgres` of an instance, without a password. */
+/** A client for database `postgres` of an instance that sends no password and takes nothing from the environment. */
 export function createClient(config: pg.ClientConfig): pg.Client {
   const client = new pg.Client({
     ...config,

@@ -1,18 +1,24 @@
 import { join } from 'node:path';
 
-/** The scripts that run as root; each has a sudo rule of its own. */
-export type Script =
-  | 'draupnir-create-image'
-  | 'draupnir-finalise-image'
-  | 'draupnir-destroy-image'
-  | 'draupnir-create-instance'
-  | 'draupnir-read-credentials'
-  | 'draupnir-renew-instance'
-  | 'draupnir-start-instance'
-  | 'draupnir-stop-instance'
-  | 'draupnir-destroy-instance'
-  | 'draupnir-apply-firewall'
-  | 'draupnir-block-egress';
+/** The scripts that run as root, with how many numbers each takes; each has a sudo rule of its own. */
+export const SCRIPTS = {
+  'draupnir-create-image': 1,
+  'draupnir-finalise-image': 1,
+  'draupnir-destroy-image': 1,
+  'draupnir-create-instance': 3,
+  'draupnir-read-credentials': 1,
+  'draupnir-renew-instance': 1,
+  'draupnir-start-instance': 1,
+  'draupnir-stop-instance': 1,
+  'draupnir-destroy-instance': 1,
+  'draupnir-apply-firewall': 0,
+  'draupnir-block-egress': 0,
+  'draupnir-tidy-image': 1,
+  'draupnir-tidy-instance': 1,
+  'draupnir-inspect': 0,
+} as const;
+
+export type Script = keyof typeof SCRIPTS;
 
 /** A command line that starts no shell. */
 export interface Command {

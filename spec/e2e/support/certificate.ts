@@ -14,7 +14,7 @@ export async function createApiCertificate(installation: Installation): Promise<
   await mkdir(installation.tls);
   await run([
     ...['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'],
-    ...['-days', '2', '-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'],
+    ...['-days', '30', '-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'],
     ...['-keyout', key, '-out', certificate],
   ]);
   await run(['chown', `${SERVER_USER}:`, key]);

@@ -8,6 +8,7 @@ import {
   type Installation,
   SERVER_USER,
   SUDOERS,
+  UID_COUNT,
   UPLOAD_USER,
 } from './installation.ts';
 
@@ -40,6 +41,7 @@ async function installScripts({ scripts, data, run: runPath, postgres }: Install
     INSTANCE_UID_BASE,
     MIN_INSTANCE_PORT: INSTANCE_PORTS.min,
     MAX_INSTANCE_PORT: INSTANCE_PORTS.max,
+    UID_COUNT,
   };
   const lines = Object.entries(conf).map(([key, value]) => `${key}=${value}\n`);
   await writeFile(join(scripts, 'host.conf'), lines.join(''), { mode: 0o644 });

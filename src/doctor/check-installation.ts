@@ -1,0 +1,93 @@
+import type { Checked, Finding } from './finding.ts';
+import type { Inspection } from './inspection.ts';
+
+/** What a mount of the data directory must have, so that nothing on it acts (README, "Installing a server"). */
+const MOUNT_OPTIONS = ['nodev', 'nosuid', 'noexec'];
+
+/** Room that has to be left unless the configuration says otherwise: 5 % or 10 GiB, whichever is less. */
+const MIN_FREE_RATIO = 0.05;
+const MIN_FREE_BYTES = 10 * 1024 ** 3;
+
+/** A certificate of the API that ends sooner is a finding, in milliseconds. */
+const EXPIRY_NOTICE_MS = 7 * 24 * 3_600_000;
+
+/** What is known of the installation beside records and inspection. */
+export interface InstallationFacts {
+  /** Scripts that sudo does not let the server's user run. */
+  readonly scriptsWithoutRule: readonly string[];
+  /** Who the server runs as. */
+  readonly serverUser: string;
+  /** End of the certificate of the API; undefined without HTTPS. */
+  readonly apiCertificateEnds: Date | undefined;
+  /** Bytes that have to stay free (`min_free_space`); undefined for the default. */
+  readonly minFreeBytes: number | undefined;
+}
+
+/** What has to be right around the instances: sudo, the volume, the API's certificate. */
+export function checkInstallation(
+  facts: InstallationFacts,
+  inspection: Inspection | undefined,
+  scriptsPath: string,
+  now: Date,
+): Checked {
+  const findings = [...checkSudo(facts, scriptsPath), ...checkApiCertificate(facts, now)];
+  if (inspection) findings.push(...checkMount(inspection), ...checkSpace(inspection, facts));
+  return { count: 4, findings };
+}
+
+function* checkSudo(facts: InstallationFacts, scriptsPath: string): Generator<Finding> {
+  for (const script of facts.scriptsWithoutRule) {
+    yield {
+      invariant: 'installation',
+      object: `script ${script}`,
+      message: `sudo does not let ${facts.serverUser} run it`,
+      hint: `install it executable in ${scriptsPath}, and the rules of sudoers.example there; check with visudo -c`,
+    };
+  }
+}
+
+function* checkApiCertificate(
+  { apiCertificateEnds: ends }: InstallationFacts,
+  now: Date,
+): Generator<Finding> {
+  if (!ends || ends.getTime() - now.getTime() > EXPIRY_NOTICE_MS) return;
+  yield {
+    invariant: 'installation',
+    object: 'http.tls_certificate',
+    message: `ends on ${ends.toISOString().slice(0, 10)}`,
+    hint: 'renew it and restart the server',
+  };
+}
+
+function* checkMount({ mount }: Inspection): Generator<Finding> {
+  const object = `mount ${mount.target}`;
+  if (mount.type !== 'btrfs') {
+    const hint = 'mount the btrfs volume at data_path';
+    yield { invariant: 'installation', object, message: `is ${mount.type}, not btrfs`, hint };
+    return;
+  }
+  if (mount.options.includes('ro')) {
+    const hint = `look for the reason in dmesg, then: mount -o remount,rw ${mount.target}`;
+    yield { invariant: 'installation', object, message: 'is read-only', hint };
+  }
+  const missing = MOUNT_OPTIONS.filter((option) => !mount.options.includes(option));
+  if (missing.length === 0) return;
+  yield {
+    invariant: 'installation',
+    object,
+    message: `lacks ${missing.join(', ')}`,
+    hint: `add it in /etc/fstab, and now: mount -o remount,${missing.join(',')} ${mount.target}`,
+  };
+}
+
+function* checkSpace({ space, mount }: Inspection, facts: InstallationFacts): Generator<Finding> {
+  const least = facts.minFreeBytes ?? Math.min(space.totalBytes * MIN_FREE_RATIO, MIN_FREE_BYTES);
+  if (space.freeBytes >= least) return;
+  const mib = (bytes: number): string => `${Math.ceil(bytes / 1024 ** 2)} MiB`;
+  yield {
+    invariant: 'installation',
+    object: `mount ${mount.target}`,
+    message: `has less than ${mib(least)} free`,
+    hint: `only ${mib(space.freeBytes)} are left: destroy instances or images, or enlarge the volume`,
+  };
+}

@@ -1,0 +1,134 @@
+import { X509Certificate } from 'node:crypto';
+import { Socket } from 'node:net';
+import { checkServerIdentity } from 'node:tls';
+import type { ConnectionOptions } from 'node:tls';
+import pg from 'pg';
+import type { ClientCredentials, Sealer } from '../core/instance.ts';
+import { openCredentials } from '../core/sealed-credentials.ts';
+import type { Answer, Probe, Prober } from '../doctor/answer.ts';
+import type { InstanceRecord } from '../doctor/records.ts';
+import { createClient, listLoopbackAddresses } from './instance-proof.ts';
+
+export interface ProberOptions {
+  /** Name in the certificates. */
+  publicHostname: string;
+  /** Undefined when there is no key: nothing can be opened then. */
+  sealer: Sealer | undefined;
+  readAdoptedCredentials: (id: number) => Promise<ClientCredentials>;
+}
+
+type Asked = InstanceRecord & { adoptedUid: number | undefined };
+
+/** Connections at once: a handshake is work for a core on either side. */
+const PARALLEL = 8;
+const TIMEOUT_MS = 3000;
+
+/** SQLSTATEs, PostgreSQL manual appendix A. */
+const CANNOT_CONNECT_NOW = '57P03';
+
+/**
+ * What Postgres says of its owner's doing, after it has proven who it is by its certificate: all connections are in use, or
+ * the database that every cluster starts with is gone or closed.
+ */
+const OWNERS_DOING = ['53300', '3D000', '55000'];
+
+/** Asks instances as their own clients do. */
+export class PgInstanceProber implements Prober {
+  readonly #options: ProberOptions;
+
+  constructor(options: ProberOptions) {
+    this.#options = options;
+  }
+
+  async probe(instances: readonly Asked[]): Promise<Probe[]> {
+    const probes: Probe[] = [];
+    const left = [...instances];
+    const work = async (): Promise<void> => {
+      for (let next = left.shift(); next; next = left.shift()) probes.push(await this.#probe(next));
+    };
+    await Promise.all(Array.from({ length: PARALLEL }, work));
+    return probes;
+  }
+
+  async #probe(instance: Asked): Promise<Probe> {
+    const { id } = instance;
+    let credentials: ClientCredentials;
+    try {
+      credentials = await this.#getCredentials(instance);
+    } catch {
+      const state = instance.credentials ? 'sealed otherwise' : 'unreadable';
+      return { id, answers: [], expiresAt: undefined, credentials: state };
+    }
+    const ends = [new X509Certificate(credentials.client.certificate).validToDate];
+    const adopted = instance.adoptedUid !== undefined;
+    const ssl: ConnectionOptions = {
+      ca: credentials.ca.certificate,
+      cert: credentials.client.certificate,
+      key: credentials.client.key,
+      checkServerIdentity: (_host, certificate) => {
+        ends.push(new Date(certificate.valid_to));
+        // Certificates of Draupnir 5.3 have no alternative names: the chain alone proves them.
+        return adopted ? undefined : checkServerIdentity(this.#options.publicHostname, certificate);
+      },
+    };
+    // Draupnir 5.3 admitted IPv4 alone.
+    const hosts = adopted ? listLoopbackAddresses().slice(0, 1) : listLoopbackAddresses();
+    const name = adopted ? undefined : `draupnir-instance-${id}`;
+    const answers = await Promise.all(hosts.map((host) => ask({ host, port: instance.port, ssl, name })));
+    return { id, answers, expiresAt: getEarliest(ends), credentials: 'open' };
+  }
+
+  async #getCredentials(instance: Asked): Promise<ClientCredentials> {
+    if (!instance.credentials) return this.#options.readAdoptedCredentials(instance.id);
+    if (!this.#options.sealer) throw new Error('there is no key');
+    return openCredentials(this.#options.sealer, instance.id, instance.credentials);
+  }
+}
+
+/** Connects once; `name` is the cluster's, undefined where it has none. */
+async function ask(question: {
+  host: string;
+  port: number;
+  ssl: ConnectionOptions;
+  name: string | undefined;
+}): Promise<Answer> {
+  const { host, port, ssl, name } = question;
+  const socket = new Socket();
+  const client = createClient({ host, port, user: 'draupnir', ssl, stream: () => socket });
+  const silence = Promise.withResolvers<Answer>();
+  const timer = setTimeout(() => silence.resolve({ host, kind: 'silent' }), TIMEOUT_MS);
+  const answer = (async (): Promise<Answer> => {
+    try {
+      await client.connect();
+      // SHOW, unlike a function, cannot be another one of the same name.
+      const { rows } = await client.query<{ cluster_name: string }>('SHOW cluster_name');
+      await client.end();
+      return { host, kind: name === undefined || rows[0]?.cluster_name === name ? 'itself' : 'other' };
+    } catch (error) {
+      return classify(host, error);
+    }
+  })();
+  try {
+    return await Promise.race([answer, silence.promise]);
+  } finally {
+    clearTimeout(timer);
+    // A Postgres that says nothing would not take leave either.
+    socket.destroy();
+  }
+}
+
+function classify(host: string, error: unknown): Answer {
+  const code =
+    error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+  if (code === 'ECONNREFUSED') return { host, kind: 'refused' };
+  // A connection that is cut has no code, or this one.
+  if (code === undefined || code === 'ECONNRESET' || code === CANNOT_CONNECT_NOW)
+    return { host, kind: 'starting' };
+  if (error instanceof pg.DatabaseError && OWNERS_DOING.includes(code)) return { host, kind: 'itself' };
+  return { host, kind: 'rejected', code };
+}
+
+function getEarliest(dates: readonly Date[]): Date | undefined {
+  const times = dates.map((date) => date.getTime()).filter((time) => !Number.isNaN(time));
+  return times.length === 0 ? undefined : new Date(Math.min(...times));
+}
