@@ -20,11 +20,14 @@ DISCARD ALL;
 EOF
   chgrp "${uid}" "${file}"
   chmod 0640 "${file}"
-  sql postgres -f "${file}" </dev/null >/dev/null 2>"${run}/errors" || code=$?
+  run_psql "$(session_options)" postgres -f "${file}" </dev/null >/dev/null 2>"${run}/errors" || code=$?
   check_sql_errors "${script}" "${file}" "${lines}"
   check_psql_errors "${file}" "${lines}"
   [[ ${code} -eq 0 ]] || failure 'the anonymisation script failed: its session was cut'
   grep -qF -- "draupnir-end ${nonce}" "${run}/errors" || anonymisation_unfinished
+  if [[ -n $(sql postgres -A -t -c 'SELECT gid FROM pg_prepared_xacts LIMIT 1') ]]; then
+    failure 'the anonymisation script leaves a prepared transaction: end it with COMMIT PREPARED'
+  fi
 }
 
 # check_sql_errors SCRIPT FILE LINES: an error counts wherever it comes from, also when the script has switched ON_ERROR_STOP off

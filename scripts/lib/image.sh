@@ -47,6 +47,7 @@ shared_buffers = 256MB
 maintenance_work_mem = 256MB
 max_prepared_transactions = 1000
 max_locks_per_transaction = 1024
+max_logical_replication_workers = 0
 wal_level = minimal
 max_wal_senders = 0
 max_wal_size = 4GB
@@ -70,9 +71,10 @@ EOF
   chmod 0640 "${run}"/*.conf
 }
 
-# failure MESSAGE: the one clear reason for the caller; exit 65.
+# failure MESSAGE: the one clear reason for the caller, on one line whatever names it quotes; exit 65.
 failure() {
-  printf 'failure %s\n' "$*"
+  local message=$*
+  printf 'failure %s\n' "${message//[[:cntrl:]]/?}"
   exit "${EX_DATAERR}"
 }
 
@@ -131,35 +133,89 @@ stop_image_postgres() {
   postmaster=''
 }
 
-# What roles and databases of the source may have set for their sessions must not stop the preparation; options of a
-# connection come before those (PostgreSQL manual, 20.1.3).
-SESSION_OPTIONS='-c client_min_messages=warning -c default_transaction_read_only=off -c statement_timeout=0'
-SESSION_OPTIONS+=' -c lock_timeout=0 -c idle_in_transaction_session_timeout=0 -c role=none'
-readonly SESSION_OPTIONS+=' -c session_preload_libraries= -c local_preload_libraries='
+# session_options: what roles and databases of the source may have set for their sessions must not stop the preparation;
+# options of a connection come before those (PostgreSQL manual, 20.1.3).
+session_options() {
+  local name options='-c client_min_messages=warning -c lc_messages=C -c role=none -c session_preload_libraries= -c local_preload_libraries='
+  for name in default_transaction_read_only statement_timeout lock_timeout idle_in_transaction_session_timeout \
+    zero_damaged_pages ignore_checksum_failure session_replication_role; do
+    case "${name}" in
+      *_timeout) options+=" -c ${name}=0" ;;
+      session_replication_role) options+=" -c ${name}=origin" ;;
+      *) options+=" -c ${name}=off" ;;
+    esac
+  done
+  if [[ ${major} -ge 14 ]]; then options+=' -c idle_session_timeout=0'; fi
+  # Triggers that fire when somebody connects would come before us.
+  if [[ ${major} -ge 17 ]]; then options+=' -c transaction_timeout=0 -c event_triggers=off'; fi
+  printf '%s' "${options}"
+}
 
-# sql DATABASE PSQL-ARGUMENTS…: as superuser draupnir-admin. Errors show their code and never their text, which could
-# quote a row (VERBOSITY sqlstate).
-sql() {
-  local database=$1
-  shift
-  offline PGDATABASE="${database}" PGHOST="${run}/socket" PGUSER=draupnir-admin PGAPPNAME=draupnir \
-    PGOPTIONS="${SESSION_OPTIONS}" \
+# What our own statements need besides: the functions and operators they name are those of Postgres, and a lock that is
+# never given up is an error.
+readonly OWN_OPTIONS=' -c search_path=pg_catalog -c lock_timeout=60s'
+
+# sql DATABASE PSQL-ARGUMENTS…: our own statements, as superuser draupnir-admin.
+sql() { run_psql "$(session_options)${OWN_OPTIONS}" "$@"; }
+
+# run_psql OPTIONS DATABASE PSQL-ARGUMENTS…: errors show their code and never their text, which could quote a row
+# (VERBOSITY sqlstate).
+run_psql() {
+  local options=$1 database=$2
+  shift 2
+  offline PGDATABASE="${database}" PGHOST="${run}/socket" PGUSER=draupnir-admin PGAPPNAME=draupnir PGOPTIONS="${options}" \
     psql -X -q --no-password -v ON_ERROR_STOP=1 -v VERBOSITY=sqlstate "$@"
 }
 
-# sql_step STEP DATABASE FILE: one of our own SQL files.
+# sql_step STEP DATABASE FILE…: our own SQL files, in one session.
 sql_step() {
-  local what=$1 database=$2 file=$3 code
-  if ! sql "${database}" -f - <"${SCRIPTS}/sql/${file}" >/dev/null 2>"${run}/errors"; then
-    code=$(grep -m1 -oE 'ERROR:  [0-9A-Z]{5}' "${run}/errors" || true)
-    failure "${what} failed in database ${database}${code:+ (SQLSTATE ${code#ERROR:  })}"
+  local what=$1 database=$2
+  shift 2
+  # shellcheck disable=SC2312 # the files are ours
+  if ! cat -- "${@/#/"${SCRIPTS}/sql/"}" | sql "${database}" -f - >/dev/null 2>"${run}/errors"; then
+    step_failure "${what}" "${database}"
   fi
+}
+
+# own_path_step STEP DATABASE FILE PSQL-ARGUMENTS…: a file of ours that runs code of the source, which may rely on the
+# search path that the source has set.
+own_path_step() {
+  local what=$1 database=$2 file=$3
+  shift 3
+  if ! run_psql "$(session_options)" "${database}" "$@" -f - <"${SCRIPTS}/sql/${file}" >/dev/null 2>"${run}/errors"; then
+    step_failure "${what}" "${database}"
+  fi
+}
+
+# step_failure STEP DATABASE: XX001 and XX002 are corrupted data and indexes (PostgreSQL manual, appendix A).
+step_failure() {
+  local what=$1 database=$2 code
+  code=$(grep -m1 -oE 'ERROR:  [0-9A-Z]{5}' "${run}/errors" || true)
+  code=${code#ERROR:  }
+  if [[ ${code} == XX00[12] ]]; then failure "the backup is damaged: ${what} met unreadable data in database ${database}"; fi
+  failure "${what} failed in database ${database}${code:+ (SQLSTATE ${code})}"
+}
+
+# check_damage DATABASE: fails when a table's file is cut short.
+check_damage() {
+  local database=$1 path
+  path=$(sql "${database}" -A -t -f - <"${SCRIPTS}/sql/damage.sql" 2>"${run}/errors") || step_failure 'the check of the files' "${database}"
+  [[ -z ${path} ]] || failure "the backup is damaged: ${path} is shorter than its table; take another backup"
+}
+
+# list_files FILE: writes the files of all databases, for the last clean-up.
+list_files() {
+  local file=$1 database
+  for database in "${databases[@]}"; do
+    sql "${database}" -A -t -f - <"${SCRIPTS}/sql/files.sql" 2>"${run}/errors" >>"${file}" \
+      || step_failure 'the list of the files' "${database}"
+  done
 }
 
 # list_databases: sets databases to all that can be connected to.
 list_databases() {
   mapfile -d '' -t databases < <(
-    sql template1 -A -t -0 -c "SELECT datname FROM pg_database WHERE datallowconn ORDER BY datname <> 'postgres', datname"
+    sql template1 -A -t -0 -c "SELECT datname FROM pg_database WHERE datallowconn AND datconnlimit <> -2 ORDER BY datname <> 'postgres', datname"
   )
   [[ ${#databases[@]} -gt 0 ]] || failure 'the databases of the backup cannot be listed'
 }

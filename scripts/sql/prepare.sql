@@ -1,7 +1,7 @@
--- Each database, before the anonymisation: what would act on its own.
+-- Each database, first of all: what would act on its own, wait for ever, or reach for other servers and programs.
 
--- A schema of the source could otherwise offer functions of its own under the names used here.
-SET search_path = pg_catalog;
+-- Transactions somebody prepared and never ended hold locks for ever.
+SELECT format('ROLLBACK PREPARED %L', gid) FROM pg_prepared_xacts WHERE database = current_database() \gexec
 
 SELECT format('ALTER EVENT TRIGGER %I DISABLE', evtname) FROM pg_event_trigger \gexec
 
@@ -12,10 +12,19 @@ SELECT format('ALTER SUBSCRIPTION %I SET (slot_name = NONE)', subname) FROM pg_s
 SELECT format('DROP SUBSCRIPTION %I', subname) FROM pg_subscription
   WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database()) \gexec
 
--- Passwords for other servers.
+-- Passwords for other servers: those of user mappings, and those that sloppy wrappers let stand elsewhere. And programs
+-- and files that file_fdw would run and read for whoever may select from the table.
 SELECT format('DROP USER MAPPING FOR %s SERVER %I',
     CASE WHEN umuser = 0 THEN 'PUBLIC' ELSE format('%I', usename) END, srvname)
   FROM pg_user_mappings \gexec
+UPDATE pg_foreign_server SET srvoptions = ARRAY(
+    SELECT option FROM unnest(srvoptions) AS option WHERE split_part(option, '=', 1) !~* 'pass|secret|token')
+  WHERE srvoptions IS NOT NULL;
+UPDATE pg_foreign_table SET ftoptions = ARRAY(
+    SELECT option FROM unnest(ftoptions) AS option
+    WHERE split_part(option, '=', 1) !~* '^(program|filename)$|pass|secret|token')
+  WHERE ftoptions IS NOT NULL;
 
--- Transactions somebody prepared and never ended hold locks for ever.
-SELECT format('ROLLBACK PREPARED %L', gid) FROM pg_prepared_xacts WHERE database = current_database() \gexec
+-- What sessions of the source had as temporary when the backup was taken: their files are gone.
+SELECT format('DROP SCHEMA %I CASCADE', nspname) FROM pg_namespace
+  WHERE nspname ~ '^pg_temp_[0-9]+$' AND oid <> pg_my_temp_schema() \gexec

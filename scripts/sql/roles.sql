@@ -1,27 +1,21 @@
--- Roles of the whole cluster, before the anonymisation. Run once, by draupnir-admin.
+-- Roles and databases of the whole cluster, before the anonymisation. Run once, by draupnir-admin.
 
--- A schema of the source could otherwise offer functions of its own under the names used here.
-SET search_path = pg_catalog;
+-- The source may have been removing these when it was backed up: nobody can connect to them, but their files are there.
+UPDATE pg_database SET datistemplate = false WHERE datconnlimit = -2;
+SELECT format('DROP DATABASE %I', datname) FROM pg_database WHERE datconnlimit = -2 \gexec
 
-SELECT 'CREATE DATABASE postgres' WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'postgres') \gexec
+SELECT format('CREATE DATABASE postgres TEMPLATE %I', min(datname)) FROM pg_database
+  WHERE datname IN ('template0', 'template1') AND NOT EXISTS (SELECT FROM pg_database WHERE datname = 'postgres')
+  HAVING count(*) > 0 \gexec
 
 -- Role draupnir belongs to the owner of an instance; a role of the source that has its name makes room.
 -- It is superuser until the end of the preparation: some kinds of objects can belong to a superuser only.
-SELECT format('ALTER ROLE draupnir RENAME TO %I', 'draupnir-' || oid) FROM pg_authid WHERE rolname = 'draupnir' \gexec
+UPDATE pg_authid SET rolname = 'draupnir-' || oid WHERE rolname = 'draupnir';
 CREATE ROLE draupnir LOGIN SUPERUSER CREATEDB;
 
 UPDATE pg_authid SET rolpassword = NULL, rolvaliduntil = NULL WHERE rolpassword IS NOT NULL;
 
 -- Settings kept in the catalogue that load code into every session.
-SELECT CASE
-    WHEN setdatabase = 0 AND setrole = 0 THEN format('ALTER ROLE ALL RESET %s', name)
-    WHEN setdatabase = 0 THEN format('ALTER ROLE %I RESET %s', rolname, name)
-    WHEN setrole = 0 THEN format('ALTER DATABASE %I RESET %s', datname, name)
-    ELSE format('ALTER ROLE %I IN DATABASE %I RESET %s', rolname, datname, name)
-  END
-  FROM pg_db_role_setting
-  LEFT JOIN pg_database ON pg_database.oid = setdatabase
-  LEFT JOIN pg_authid ON pg_authid.oid = setrole,
-  unnest(setconfig) AS setting,
-  split_part(setting, '=', 1) AS name
-  WHERE name LIKE '%preload_libraries' \gexec
+UPDATE pg_db_role_setting SET setconfig = ARRAY(
+    SELECT setting FROM unnest(setconfig) AS setting WHERE split_part(setting, '=', 1) !~ 'preload_libraries$');
+DELETE FROM pg_db_role_setting WHERE setconfig = '{}';

@@ -271,7 +271,7 @@ describe('a preparation that is begun without waiting', () => {
     });
     expect(await follow()).toEqual({
       status: 'finalising',
-      progress: { step: 'anonymise', number: 4, of: 7 },
+      progress: { step: 'anonymise', number: 4, of: 8 },
       failure: null,
     });
     // It survives the end of the server.

@@ -57,9 +57,18 @@ export class ApiClient {
     return ready.sort((a, b) => b.updatedAt.getTime() - a.updatedAt.getTime() || b.id - a.id)[0];
   }
 
-  /** `backedUpAt` in RFC 3339; `anonymisationScript` is SQL. */
-  async createImage(backedUpAt: string, anonymisationScript: string): Promise<Image> {
-    const body = document('images', { backed_up_at: backedUpAt, anonymisation_script: anonymisationScript });
+  /** `backedUpAt` in RFC 3339; the scripts are SQL. */
+  async createImage(
+    backedUpAt: string,
+    anonymisationScript: string,
+    verificationScript?: string,
+  ): Promise<Image> {
+    const body = document('images', {
+      backed_up_at: backedUpAt,
+      anonymisation_script: anonymisationScript,
+      // Servers of an earlier version know nothing of it.
+      ...(verificationScript !== undefined && { verification_script: verificationScript }),
+    });
     return await this.#call('POST', '/images', (answer) => readOne(answer, readImage), body);
   }
 

@@ -95,6 +95,8 @@ export interface ServerConfig {
   encryptionKeyFile: string;
   apiVersionCheck: 'exact' | 'compatible';
   migrateOnStart: boolean;
+  /** What is done about the bytes of removed rows: tables written anew, or only the space marked as free. */
+  scrub: 'full' | 'fast';
   finaliseTimeoutMs: number;
   instanceStartTimeoutMs: number;
   /** Of an instance's certificates. */
@@ -191,6 +193,7 @@ function readServerConfig(root: ConfigTable, env: ConfigEnvironment): ServerConf
       `${stateDirectory}/encryption.key`,
     apiVersionCheck: root.optional('api_version_check', wordKind('exact', 'compatible')) ?? 'exact',
     migrateOnStart: root.optional('migrate_on_start', booleanKind) ?? true,
+    scrub: root.optional('scrub', wordKind('full', 'fast')) ?? 'full',
     finaliseTimeoutMs: root.optional('finalise_timeout', durationKind) ?? 6 * HOUR_MS,
     instanceStartTimeoutMs: root.optional('instance_start_timeout', durationKind) ?? 60_000,
     certificateLifetimeMs: root.optional('certificate_lifetime', certificateLifetimeKind) ?? 720 * HOUR_MS,

@@ -8,6 +8,7 @@ export type ErrorKind =
   | 'image_has_instances'
   | 'invalid_image_id'
   | 'malformed_body'
+  | 'invalid_script'
   | 'unknown_field'
   | 'unauthorized'
   | 'forbidden'

@@ -1,3 +1,5 @@
+import type { VerificationQuery } from './verification-script.ts';
+
 /**
  * - `creating`: the place for its upload is being made; nobody has been told of it yet
  * - `pending`: waits for its upload and for `done`
@@ -7,6 +9,21 @@
  * - `destroying`: going away
  */
 export type ImageStatus = 'creating' | 'pending' | 'finalising' | 'ready' | 'failed' | 'destroying';
+
+/** What an image is made with. */
+export interface NewImage {
+  backedUpAt: Date;
+  /** SQL for psql. */
+  anonymisationScript: string;
+  /** Queries that must return no rows once the image is anonymised. */
+  verificationScript?: string | undefined;
+}
+
+/** What the preparation of an image is given. */
+export interface PreparationScripts {
+  anonymisation: string;
+  verification: readonly VerificationQuery[];
+}
 
 /** A backup of a database and the script that anonymises it. */
 export interface Image {
@@ -33,12 +50,14 @@ export interface Progress {
 /** Images in the metadata database. */
 export interface ImageStore {
   /** Makes a record in state `creating`. */
-  insert(image: { backedUpAt: Date; anonymisationScript: string }): Promise<Image>;
+  insert(image: NewImage): Promise<Image>;
   find(id: number): Promise<Image | undefined>;
   /** All, ordered by id. */
   list(): Promise<Image[]>;
   /** SQL for psql that anonymises the image, `''` when it was created without. */
   getAnonymisationScript(id: number): Promise<string>;
+  /** `''` when it was created without. */
+  getVerificationScript(id: number): Promise<string>;
   /**
    * Moves an image from one of the states `from` to `to` (compare and set); undefined when it is in none of them or gone.
    * Counts attempts: from `finalising` to `finalising` is one more, from another state the first.
@@ -62,7 +81,7 @@ export interface ImageStorage {
    */
   finaliseImage(
     id: number,
-    anonymisationScript: string,
+    scripts: PreparationScripts,
     signal: AbortSignal,
     onStep: (progress: Progress) => void,
   ): Promise<void>;

@@ -1,10 +1,11 @@
 import type { Caller } from './caller.ts';
 import { DomainError } from './errors.ts';
-import type { Image, ImageStorage, ImageStore, Progress } from './image.ts';
+import type { Image, ImageStorage, ImageStore, NewImage, Progress } from './image.ts';
 import { Preparations } from './preparations.ts';
 import type { Limiter } from './limiter.ts';
 import type { Log } from './log.ts';
 import { SingleFlight } from './single-flight.ts';
+import { parseVerificationScript } from './verification-script.ts';
 import type { Volume } from './volume.ts';
 
 /** What images need of the instances made of them. */
@@ -55,9 +56,12 @@ export class Images {
     return this.#preparations.getProgress(id);
   }
 
-  /** Makes the record and the place to upload to; leaves neither when one fails. */
-  async create(caller: Caller, image: { backedUpAt: Date; anonymisationScript: string }): Promise<Image> {
+  /** Makes the record and the place to upload to; leaves neither when one fails. Throws `invalid_script`. */
+  async create(caller: Caller, image: NewImage): Promise<Image> {
     requireUploadUser(caller);
+    requireText('anonymisation_script', image.anonymisationScript);
+    requireText('verification_script', image.verificationScript ?? '');
+    parseVerificationScript(image.verificationScript ?? '');
     const { store, storage, volume, log } = this.#parts;
     await volume.requireSpace();
     const { id } = await this.#insert(image);
@@ -133,7 +137,7 @@ export class Images {
     return this.#preparations.begin(id);
   }
 
-  async #insert(image: { backedUpAt: Date; anonymisationScript: string }): Promise<Image> {
+  async #insert(image: NewImage): Promise<Image> {
     this.#inserting++;
     try {
       const record = await this.#parts.store.insert(image);
@@ -188,4 +192,10 @@ function exists({ status }: Image): boolean {
 
 function requireUploadUser(caller: Caller): void {
   if (caller.role !== 'upload') throw new DomainError('forbidden', 'only the upload user may change images');
+}
+
+/** JSON can spell halves of characters, which no UTF-8 can hold: another text than was sent would be run. */
+function requireText(name: string, script: string): void {
+  if (script.isWellFormed()) return;
+  throw new DomainError('invalid_script', `${name} holds a lone surrogate: send it as well-formed Unicode`);
 }

@@ -1,6 +1,7 @@
 import { DomainError } from './errors.ts';
 import type { Image, Progress } from './image.ts';
 import type { ImagesParts } from './images.ts';
+import { parseVerificationScript } from './verification-script.ts';
 
 /** A preparation that is recorded. */
 export interface Preparation {
@@ -93,10 +94,13 @@ export class Preparations {
     const { store, storage, log, finaliseTimeoutMs } = this.#parts;
     const started = performance.now();
     try {
-      const script = await store.getAnonymisationScript(id);
+      const scripts = {
+        anonymisation: await store.getAnonymisationScript(id),
+        verification: parseVerificationScript(await store.getVerificationScript(id)),
+      };
       const deadline = AbortSignal.timeout(finaliseTimeoutMs);
       const signal = AbortSignal.any([this.#stop.signal, deadline]);
-      await storage.finaliseImage(id, script, signal, (progress) => this.#progress.set(id, progress));
+      await storage.finaliseImage(id, scripts, signal, (progress) => this.#progress.set(id, progress));
       const image = await store.transition(id, ['finalising'], 'ready');
       if (!image) throw new Error(`image ${id} left state finalising while it was prepared`);
       log.info({ imageId: id, durationMs: Math.round(performance.now() - started) }, 'finalised image');

@@ -1,5 +1,5 @@
 import type { Pool } from 'pg';
-import type { Image, ImageStatus, ImageStore } from '../core/image.ts';
+import type { Image, ImageStatus, ImageStore, NewImage } from '../core/image.ts';
 
 interface ImageRow {
   id: number;
@@ -9,6 +9,11 @@ interface ImageRow {
   status: ImageStatus;
   failure: string | null;
   attempts: number;
+}
+
+interface ScriptsRow {
+  anon: string | null;
+  verification_script: string;
 }
 
 const COLUMNS = 'id, backed_up_at, created_at, updated_at, status, failure, attempts';
@@ -21,11 +26,12 @@ export class PgImageStore implements ImageStore {
     this.#pool = pool;
   }
 
-  async insert(image: { backedUpAt: Date; anonymisationScript: string }): Promise<Image> {
+  async insert(image: NewImage): Promise<Image> {
     const { rows } = await this.#pool.query<ImageRow>(
-      `INSERT INTO images (backed_up_at, anon, status, created_at, updated_at) VALUES ($1, $2, 'creating', now(), now())
+      `INSERT INTO images (backed_up_at, anon, verification_script, status, created_at, updated_at)
+       VALUES ($1, $2, $3, 'creating', now(), now())
        RETURNING ${COLUMNS}`,
-      [image.backedUpAt, image.anonymisationScript],
+      [image.backedUpAt, image.anonymisationScript, image.verificationScript ?? ''],
     );
     return toImage(rows);
   }
@@ -41,13 +47,11 @@ export class PgImageStore implements ImageStore {
   }
 
   async getAnonymisationScript(id: number): Promise<string> {
-    const { rows } = await this.#pool.query<{ anon: string | null }>(
-      'SELECT anon FROM images WHERE id = $1',
-      [id],
-    );
-    const row = rows[0];
-    if (!row) throw new Error(`image ${id} has no record`);
-    return row.anon ?? '';
+    return (await this.#getScripts(id)).anon ?? '';
+  }
+
+  async getVerificationScript(id: number): Promise<string> {
+    return (await this.#getScripts(id)).verification_script;
   }
 
   async transition(
@@ -67,6 +71,14 @@ export class PgImageStore implements ImageStore {
 
   async delete(id: number): Promise<void> {
     await this.#pool.query('DELETE FROM images WHERE id = $1', [id]);
+  }
+
+  async #getScripts(id: number): Promise<ScriptsRow> {
+    const sql = 'SELECT anon, verification_script FROM images WHERE id = $1';
+    const { rows } = await this.#pool.query<ScriptsRow>(sql, [id]);
+    const row = rows[0];
+    if (!row) throw new Error(`image ${id} has no record`);
+    return row;
   }
 }
 

@@ -1,5 +1,5 @@
 import { DomainError } from '../core/errors.ts';
-import type { ImageStorage, Progress } from '../core/image.ts';
+import type { ImageStorage, PreparationScripts, Progress } from '../core/image.ts';
 import { EX_DATAERR, throwOccupied } from './script-error.ts';
 import type { ScriptProcess } from './script-process.ts';
 import type { ScriptRunner } from './script-runner.ts';
@@ -11,8 +11,12 @@ const STEP = /^step ([a-z]+) ([0-9]+)\/([0-9]+)$/;
 export class ScriptImageStorage implements ImageStorage {
   readonly #scripts: ScriptRunner;
 
-  constructor(scripts: ScriptRunner) {
+  readonly #scrub: 'full' | 'fast';
+
+  /** `scrub`: whether tables are written anew at the end of a preparation, or the space of dead rows only marked as free. */
+  constructor(scripts: ScriptRunner, scrub: 'full' | 'fast') {
     this.#scripts = scripts;
+    this.#scrub = scrub;
   }
 
   async createImage(id: number): Promise<void> {
@@ -25,7 +29,7 @@ export class ScriptImageStorage implements ImageStorage {
 
   async finaliseImage(
     id: number,
-    anonymisationScript: string,
+    scripts: PreparationScripts,
     signal: AbortSignal,
     onStep: (progress: Progress) => void = () => undefined,
   ): Promise<void> {
@@ -39,7 +43,11 @@ export class ScriptImageStorage implements ImageStorage {
     };
     signal.addEventListener('abort', stop);
     if (signal.aborted) stop();
-    process.write(`${Buffer.byteLength(anonymisationScript)}\n${anonymisationScript}`);
+    const { anonymisation } = scripts;
+    const queries = scripts.verification.flatMap(({ line, database, text }) => [line, database, text]);
+    const verification = queries.map((part) => `${part}\0`).join('');
+    const lengths = `${Buffer.byteLength(anonymisation)} ${Buffer.byteLength(verification)}`;
+    process.write(`${lengths} ${this.#scrub}\n${anonymisation}${verification}`);
     try {
       const [reason, exitCode] = await Promise.race([follow(process, onStep), overdue.promise]);
       if (exitCode === 0) return;

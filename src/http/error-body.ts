@@ -73,6 +73,7 @@ const SHAPES: Record<
     title: 'Invalid JSON',
     detail: 'Your JSON is malformed',
   },
+  invalid_script: { id: 'bad_request', status: 400, title: 'Invalid Script' },
   unknown_field: { id: 'bad_request', status: 400, title: 'Unknown Field' },
   forbidden: { id: 'forbidden', status: 403, title: 'Forbidden' },
   finalise_failed: { id: 'finalise_failed', status: 422, title: 'Finalise Failed' },

@@ -90,7 +90,7 @@ export async function compose(
   const instances = new Instances(instanceParts);
   const images = new Images({
     store: imageStore,
-    storage: new ScriptImageStorage(scripts),
+    storage: new ScriptImageStorage(scripts, config.scrub),
     instances,
     volume,
     log,

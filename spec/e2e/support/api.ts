@@ -96,8 +96,12 @@ export class Api {
   }
 
   /** Makes an image as the upload user. */
-  async createImage(anonymisationScript: string): Promise<Image> {
-    const attributes = { backed_up_at: '2026-05-01T12:00:00Z', anonymisation_script: anonymisationScript };
+  async createImage(anonymisationScript: string, verificationScript?: string): Promise<Image> {
+    const attributes = {
+      backed_up_at: '2026-05-01T12:00:00Z',
+      anonymisation_script: anonymisationScript,
+      ...(verificationScript !== undefined && { verification_script: verificationScript }),
+    };
     const body = { data: { type: 'images', attributes } };
     return readImage(expectStatus(201, await this.send('POST', '/images', { as: 'upload', body })));
   }

@@ -41,6 +41,9 @@ export const INSTANCE_UID_BASE = 2_700_000_000 + SLOT * UID_COUNT;
 /** From `min`, below `max`; outside of what the kernel gives to clients, so that they are free. */
 export const INSTANCE_PORTS = { min: 21_432 + SLOT * 200, max: 21_532 + SLOT * 200 };
 
+/** Files and folders that an upload may hold: more than a small cluster has, and few enough for a test. */
+export const MAX_UPLOAD_FILES = 20_000;
+
 export const SECRET = 'the-shared-secret-of-the-e2e-tests';
 /** The one token of a developer with `environment = "test"` (contract: HTTP API, "Authentication"). */
 export const DEVELOPER = 'the-integration-access-token';

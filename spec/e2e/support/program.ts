@@ -6,6 +6,7 @@ import {
   INSTANCE_PORTS,
   INSTANCE_UID_BASE,
   type Installation,
+  MAX_UPLOAD_FILES,
   SERVER_USER,
   SUDOERS,
   UID_COUNT,
@@ -42,6 +43,7 @@ async function installScripts({ scripts, data, run: runPath, postgres }: Install
     MIN_INSTANCE_PORT: INSTANCE_PORTS.min,
     MAX_INSTANCE_PORT: INSTANCE_PORTS.max,
     UID_COUNT,
+    MAX_UPLOAD_FILES,
   };
   const lines = Object.entries(conf).map(([key, value]) => `${key}=${value}\n`);
   await writeFile(join(scripts, 'host.conf'), lines.join(''), { mode: 0o644 });

@@ -30,6 +30,7 @@ export interface ConfigChoices {
   limits?: Record<string, string>;
   /** Go duration. */
   certificateLifetime?: string;
+  scrub?: 'full' | 'fast';
 }
 
 /** Writes a configuration that the server's user alone can read; resolves to its path. */
@@ -45,7 +46,7 @@ export async function writeServerConfig(
 }
 
 function formatServerConfig(installation: Installation, choices: ConfigChoices): string {
-  const { environment = 'test', ports = INSTANCE_PORTS, database = 'draupnir' } = choices;
+  const { environment = 'test', ports = INSTANCE_PORTS, database = 'draupnir', scrub = 'full' } = choices;
   const { cleanInterval = '30m', versionCheck = 'exact', limits = {} } = choices;
   const { certificateLifetime = '720h', everywhere = false } = choices;
   const { network = 'block_instance_egress = false' } = choices;
@@ -63,6 +64,7 @@ min_instance_port = ${ports.min}
 max_instance_port = ${ports.max}
 ${network}
 scripts_path = "${installation.scripts}"
+scrub = "${scrub}"
 encryption_key_file = "${join(installation.state, 'encryption.key')}"
 api_version_check = "${versionCheck}"
 audit_log = "${join(installation.state, 'audit.log')}"

@@ -34,6 +34,14 @@ describe('the images in the database', () => {
     expect(Math.abs(image.createdAt.getTime() - Date.now())).toBeLessThan(60_000);
     expect(await store.find(image.id)).toEqual(image);
     expect(await store.getAnonymisationScript(image.id)).toBe(NEW.anonymisationScript);
+    expect(await store.getVerificationScript(image.id)).toBe('');
+  });
+
+  it('keep their verification script as it is', async () => {
+    const verificationScript = "SELECT 'ü🐘' WHERE false;\n";
+    const { id } = await store.insert({ ...NEW, verificationScript });
+    expect(await store.getVerificationScript(id)).toBe(verificationScript);
+    await expect(store.getVerificationScript(id + 1)).rejects.toThrow(`image ${id + 1} has no record`);
   });
 
   it('are listed by id, in every state, also after changes', async () => {

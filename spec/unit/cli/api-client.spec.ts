@@ -46,6 +46,7 @@ describe('API client', () => {
       id: 1,
       ready: false,
     });
+    await client.createImage('2017-05-01T12:00:00Z', 'SELECT 1;', 'SELECT 2;');
     expect(await client.finaliseImage(1)).toMatchObject({ id: 1, ready: true });
     expect(await client.createInstance(1)).toMatchObject({ id: 4, credentials: { clientKey: 'the key\n' } });
     expect(await client.createAccessToken('s')).toEqual({
@@ -64,13 +65,23 @@ describe('API client', () => {
           attributes: { backed_up_at: '2017-05-01T12:00:00+02:00', anonymisation_script: 'SELECT 1;' },
         },
       },
+      {
+        data: {
+          type: 'images',
+          attributes: {
+            backed_up_at: '2017-05-01T12:00:00Z',
+            anonymisation_script: 'SELECT 1;',
+            verification_script: 'SELECT 2;',
+          },
+        },
+      },
       '',
       { data: { type: 'instances', attributes: { image_id: '1' } } },
       { data: { type: 'access_tokens', attributes: { state: 's' } } },
       '',
       '',
     ]);
-    expect(stub.seen[1]?.headers).toMatchObject({ 'content-length': '0' });
+    expect(stub.seen[2]?.headers).toMatchObject({ 'content-length': '0' });
   });
 
   it('finds the ready image that was updated last', async () => {

@@ -167,6 +167,26 @@ describe('draupnir images', () => {
     ]);
   });
 
+  it('sends along the queries that must return nothing', async () => {
+    const body = { data: imageResource(3, { ready: false }) };
+    const stub = await startStubServer({ 'POST /images': { status: 201, body } });
+    const user = createUser(stub);
+    const file = join(user.home, 'verify.sql');
+    const command = ['--insecure', 'images', 'create', '2017-05-01T12:00:00Z', '-', '--verify', file];
+    expect(await user.run(command, { stdin: 'SELECT 1;' })).toMatchObject({
+      code: 1,
+      stderr: `error: cannot read ${file}: no such file or directory\n`,
+    });
+    expect(stub.seen).toEqual([]);
+    writeFileSync(file, 'SELECT FROM people;\n');
+    expect(await user.run(command, { stdin: 'SELECT 1;' })).toMatchObject({ code: 0 });
+    expect(JSON.parse(stub.seen[0]?.body ?? '')).toMatchObject({
+      data: {
+        attributes: { anonymisation_script: 'SELECT 1;', verification_script: 'SELECT FROM people;\n' },
+      },
+    });
+  });
+
   it('does not send a script that is missing or garbled', async () => {
     const stub = await startStubServer({});
     const user = createUser(stub);

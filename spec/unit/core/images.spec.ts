@@ -73,20 +73,22 @@ describe('the creation of an image', () => {
 });
 
 describe('the finalisation of an image', () => {
-  it.each(['pending', 'failed'] as const)('makes a %s image ready with its own script', async (from) => {
-    const id = world.imageStore.add(from, 'UPDATE people SET name = NULL');
+  it.each(['pending', 'failed'] as const)('makes a %s image ready with its own scripts', async (from) => {
+    const id = world.imageStore.add(from, 'UPDATE people SET name = NULL', 0, '\\c shop\nSELECT 1;');
     expect(await world.images.finalise(upload, id)).toMatchObject({
       id,
       status: 'ready',
       failure: undefined,
     });
     expect(world.imageDisk.scripts).toEqual(['UPDATE people SET name = NULL']);
+    expect(world.imageDisk.verifications).toEqual([[{ line: 2, database: 'shop', text: 'SELECT 1' }]]);
     expect([...world.imageDisk.snapshots]).toEqual([id]);
     expect(world.steps.taken).toEqual([
       'images.find',
       'volume.requireSpace',
       'images.transition finalising',
       'images.getAnonymisationScript',
+      'images.getVerificationScript',
       'disk.finaliseImage',
       'images.transition ready',
     ]);

@@ -1,12 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { DomainError } from '../../../src/core/errors.ts';
+import type { PreparationScripts } from '../../../src/core/image.ts';
 import { ScriptImageStorage } from '../../../src/exec/script-image-storage.ts';
 import { StubScripts } from './stub-scripts.ts';
 
 const never = new AbortController().signal;
 
+const anonymise = (anonymisation: string): PreparationScripts => ({ anonymisation, verification: [] });
+
 function createStorage(finalise: string): ScriptImageStorage {
-  return new ScriptImageStorage(new StubScripts({ 'draupnir-finalise-image': finalise }));
+  return new ScriptImageStorage(new StubScripts({ 'draupnir-finalise-image': finalise }), 'full');
 }
 
 describe('the images of the scripts', () => {
@@ -14,6 +17,7 @@ describe('the images of the scripts', () => {
     const only = (id: number): string => `[[ $# -eq 1 && $1 == ${id} ]]`;
     const storage = new ScriptImageStorage(
       new StubScripts({ 'draupnir-create-image': only(7), 'draupnir-destroy-image': only(8) }),
+      'full',
     );
     await storage.createImage(7);
     await storage.destroyImage(8);
@@ -22,7 +26,7 @@ describe('the images of the scripts', () => {
 
   it('are refused as occupied when the disk knows the id', async () => {
     const occupied = 'echo "there is an image 7" >&2; exit 73';
-    const storage = new ScriptImageStorage(new StubScripts({ 'draupnir-create-image': occupied }));
+    const storage = new ScriptImageStorage(new StubScripts({ 'draupnir-create-image': occupied }), 'full');
     const error: unknown = await storage.createImage(7).catch((reason: unknown) => reason);
     expect(error).toMatchObject({ kind: 'id_occupied', cause: { reason: 'there is an image 7' } });
     expect(error).not.toMatchObject({ message: expect.stringContaining('there is') as string });
@@ -30,20 +34,27 @@ describe('the images of the scripts', () => {
 });
 
 describe('the finalisation by the script', () => {
-  it('sends the length in bytes, a line end, and the anonymisation as it is', async () => {
+  it('sends the lengths in bytes, the kind of scrub, and the scripts as they are', async () => {
     const sql = "UPDATE people SET name = 'ü🐘';\n\n-- no end of line";
-    const expected = `${Buffer.byteLength(sql)}\n${sql}`;
-    const body = `IFS= read -r length; IFS= read -r -d '' -N "$length" sql
-      got=$(printf '%s\\n%s' "$length" "$sql" | base64 -w0)
+    const query = "SELECT 'ü'";
+    const queries = `7\0shop\0${query}\0`;
+    const expected = `${Buffer.byteLength(sql)} ${Buffer.byteLength(queries)} full\n${sql}${queries}`;
+    const length = Buffer.byteLength(expected);
+    const body = `got=$(head -c ${length} | base64 -w0)
       [[ $got == ${Buffer.from(expected).toString('base64')} && $1 == 7 ]]`;
-    // bash counts characters: the stub is told to count bytes, as the real script is.
-    await createStorage(`export LC_ALL=C\n${body}`).finaliseImage(7, sql, never);
+    const scripts = { anonymisation: sql, verification: [{ line: 7, database: 'shop', text: query }] };
+    await createStorage(body).finaliseImage(7, scripts, never);
+  });
+
+  it('asks for the fast scrub where that is configured', async () => {
+    const stub = new StubScripts({ 'draupnir-finalise-image': '[[ $(head -n 1) == "0 0 fast" ]]' });
+    await new ScriptImageStorage(stub, 'fast').finaliseImage(7, anonymise(''), never);
   });
 
   it('fails with the one reason the script gives, not with what it complains', async () => {
     const body = `echo "row ada@example.com" >&2; echo step; echo "failure line 3: 42P01"; exit 65`;
     const error: unknown = await createStorage(body)
-      .finaliseImage(7, '', never)
+      .finaliseImage(7, anonymise(''), never)
       .catch((reason: unknown) => reason);
     expect(error).toEqual(new DomainError('finalise_failed', 'line 3: 42P01'));
     expect(error).not.toHaveProperty('cause');
@@ -52,7 +63,7 @@ describe('the finalisation by the script', () => {
   it('tells each step as it begins', async () => {
     const steps: unknown[] = [];
     const body = 'echo "step unpack 1/2"; echo "step scrub 2/2"; echo done';
-    await createStorage(body).finaliseImage(7, '', never, (step) => steps.push(step));
+    await createStorage(body).finaliseImage(7, anonymise(''), never, (step) => steps.push(step));
     expect(steps).toEqual([
       { step: 'unpack', number: 1, of: 2 },
       { step: 'scrub', number: 2, of: 2 },
@@ -64,12 +75,16 @@ describe('the finalisation by the script', () => {
     ['exits otherwise with a reason', 'echo "failure x"; exit 70', 70],
   ])('fails as the server when the script %s', async (_, body, exitCode) => {
     const failure = { name: 'ScriptError', exitCode };
-    await expect(createStorage(body).finaliseImage(7, '', never)).rejects.toMatchObject(failure);
+    await expect(createStorage(body).finaliseImage(7, anonymise(''), never)).rejects.toMatchObject(failure);
   });
 
   it('is ended by the signal, which ends the stdin of the script', async () => {
     const stop = new AbortController();
-    const finalised = createStorage('cat >/dev/null; exit 143').finaliseImage(7, 'SELECT 1', stop.signal);
+    const finalised = createStorage('cat >/dev/null; exit 143').finaliseImage(
+      7,
+      anonymise('SELECT 1'),
+      stop.signal,
+    );
     stop.abort();
     await expect(finalised).rejects.toMatchObject({
       kind: 'finalise_interrupted',
@@ -79,13 +94,13 @@ describe('the finalisation by the script', () => {
 
   it('ends at once when the signal has fired before', async () => {
     await expect(
-      createStorage('cat >/dev/null; exit 143').finaliseImage(7, '', AbortSignal.abort()),
+      createStorage('cat >/dev/null; exit 143').finaliseImage(7, anonymise(''), AbortSignal.abort()),
     ).rejects.toMatchObject({ kind: 'finalise_interrupted' });
   });
 
   it('says that it took too long when the deadline ended it', async () => {
     await expect(
-      createStorage('cat >/dev/null; exit 143').finaliseImage(7, '', AbortSignal.timeout(1)),
+      createStorage('cat >/dev/null; exit 143').finaliseImage(7, anonymise(''), AbortSignal.timeout(1)),
     ).rejects.toMatchObject({
       kind: 'finalise_interrupted',
       message: 'the preparation took longer than finalise_timeout allows',
@@ -94,7 +109,7 @@ describe('the finalisation by the script', () => {
 
   it('succeeds when the script was done before it heard of the signal', async () => {
     const stop = new AbortController();
-    const finalised = createStorage('cat >/dev/null; exit 0').finaliseImage(7, '', stop.signal);
+    const finalised = createStorage('cat >/dev/null; exit 0').finaliseImage(7, anonymise(''), stop.signal);
     stop.abort();
     await expect(finalised).resolves.toBeUndefined();
   });

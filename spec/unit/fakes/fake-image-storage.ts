@@ -1,5 +1,5 @@
 import { DomainError } from '../../../src/core/errors.ts';
-import type { ImageStorage, Progress } from '../../../src/core/image.ts';
+import type { ImageStorage, PreparationScripts, Progress } from '../../../src/core/image.ts';
 import type { Steps } from './steps.ts';
 
 /** Images on an imaginary disk. Steps: `disk.<method>`. */
@@ -8,6 +8,7 @@ export class FakeImageStorage implements ImageStorage {
   readonly snapshots = new Set<number>();
   /** What the preparations were given, in order. */
   readonly scripts: string[] = [];
+  readonly verifications: PreparationScripts['verification'][] = [];
   /** When set, a preparation ends only by the signal it is given. */
   neverEnds = false;
   readonly #steps: Steps;
@@ -22,11 +23,12 @@ export class FakeImageStorage implements ImageStorage {
 
   async finaliseImage(
     id: number,
-    anonymisationScript: string,
+    scripts: PreparationScripts,
     signal: AbortSignal,
     onStep: (progress: Progress) => void,
   ): Promise<void> {
-    this.scripts.push(anonymisationScript);
+    this.scripts.push(scripts.anonymisation);
+    this.verifications.push(scripts.verification);
     onStep({ step: 'unpack', number: 1, of: 2 });
     await this.#steps.run('disk.finaliseImage', () => undefined);
     if (this.neverEnds) await aborted(signal);

@@ -1,11 +1,11 @@
-import type { Image, ImageStatus, ImageStore } from '../../../src/core/image.ts';
+import type { Image, ImageStatus, ImageStore, NewImage } from '../../../src/core/image.ts';
 import type { Steps } from './steps.ts';
 
 const CREATED = new Date('2017-05-01T12:00:00Z');
 
 /** Images in memory. Steps: `images.<method>`, for a transition `images.transition <state>`. */
 export class FakeImageStore implements ImageStore {
-  readonly rows = new Map<number, Image & { script: string }>();
+  readonly rows = new Map<number, Image & { script: string; verification: string }>();
   readonly #steps: Steps;
   #lastId = 0;
 
@@ -14,16 +14,16 @@ export class FakeImageStore implements ImageStore {
   }
 
   /** Puts a row there, past all rules; its id. */
-  add(status: ImageStatus, script = 'SELECT 1', attempts = 0): number {
+  add(status: ImageStatus, script = 'SELECT 1', attempts = 0, verification = ''): number {
     const id = ++this.#lastId;
     const times = { backedUpAt: CREATED, createdAt: CREATED, updatedAt: CREATED };
-    this.rows.set(id, { id, ...times, status, failure: undefined, attempts, script });
+    this.rows.set(id, { id, ...times, status, failure: undefined, attempts, script, verification });
     return id;
   }
 
-  insert(image: { backedUpAt: Date; anonymisationScript: string }): Promise<Image> {
+  insert(image: NewImage): Promise<Image> {
     return this.#steps.run('images.insert', () => {
-      const id = this.add('creating', image.anonymisationScript);
+      const id = this.add('creating', image.anonymisationScript, 0, image.verificationScript ?? '');
       const row = { ...this.#get(id), backedUpAt: image.backedUpAt };
       this.rows.set(id, row);
       return row;
@@ -40,6 +40,10 @@ export class FakeImageStore implements ImageStore {
 
   getAnonymisationScript(id: number): Promise<string> {
     return this.#steps.run('images.getAnonymisationScript', () => this.#get(id).script);
+  }
+
+  getVerificationScript(id: number): Promise<string> {
+    return this.#steps.run('images.getVerificationScript', () => this.#get(id).verification);
   }
 
   transition(
@@ -63,7 +67,7 @@ export class FakeImageStore implements ImageStore {
     return this.#steps.run('images.delete', () => void this.rows.delete(id));
   }
 
-  #get(id: number): Image & { script: string } {
+  #get(id: number): Image & { script: string; verification: string } {
     const row = this.rows.get(id);
     if (!row) throw new Error(`image ${id} has no record`);
     return row;

@@ -11,6 +11,7 @@ const EXPECTED: Record<ErrorKind, object> = {
   not_found: NOT_FOUND,
   unauthorized: UNAUTHORIZED,
   malformed_body: INVALID_JSON,
+  invalid_script: errorObject('bad_request', 400, 'Invalid Script', REASON),
   image_not_found: errorObject(
     'resource_not_found',
     404,

@@ -119,12 +119,46 @@ describe('POST /images', () => {
     { backed_up_at: null },
     { anonymisation_script: 1 },
     { anonymisation_script: null },
+    { verification_script: null },
+    { verification_script: 'SELECT 1\0' },
     // Postgres has no text with this character in it.
     { anonymisation_script: 'SELECT 1\0' },
   ])('is refused with %j', async (attributes) => {
     const { send, imageStore } = createApp();
     const response = await send('upload', create(attributes));
     expect(response.json()).toEqual(INVALID_JSON);
+    expect(imageStore.rows.size).toBe(0);
+  });
+
+  it('takes a verification script, and shows it to nobody', async () => {
+    const { send, imageStore } = createApp();
+    const script = 'SELECT FROM people WHERE real;';
+    const response = await send('upload', create({ verification_script: script }));
+    expect(response.json()).toEqual({
+      data: { type: 'images', id: '1', attributes: { ...ATTRIBUTES, ready: false } },
+    });
+    expect(imageStore.rows.get(1)).toMatchObject({ verification: script });
+  });
+
+  it.each([
+    [
+      { anonymisation_script: "SELECT '\ud83d'" },
+      'anonymisation_script holds a lone surrogate: send it as well-formed Unicode',
+    ],
+    [
+      { verification_script: "SELECT '\udc18'" },
+      'verification_script holds a lone surrogate: send it as well-formed Unicode',
+    ],
+    [
+      { verification_script: 'SELECT 1;\nDELETE FROM people;' },
+      'verification_script: line 2 is no query: write SELECT, WITH, VALUES or TABLE',
+    ],
+  ])('says what is wrong with a script: %j', async (attributes, detail) => {
+    const { send, imageStore } = createApp();
+    const response = await send('upload', create(attributes));
+    expect(response.statusCode).toBe(400);
+    expect(response.json()).toEqual(errorObject('bad_request', 400, 'Invalid Script', detail));
+    expectEnvelope(response);
     expect(imageStore.rows.size).toBe(0);
   });
 

@@ -13,6 +13,7 @@ export function addImagesCommands(program: Command): void {
     .description('create an image, to be uploaded and finalised')
     .argument('<backed-up-at>', 'when the backup was made, such as 2017-05-01T12:00:00Z', parseBackedUpAt)
     .argument('<anon.sql>', 'file of SQL that anonymises the data (- reads from stdin)')
+    .option('--verify <verify.sql>', 'file of queries that must return no rows afterwards')
     .action(createImage);
   images
     .command('finalise')
@@ -34,15 +35,15 @@ async function listImages(_options: unknown, command: Command): Promise<void> {
 async function createImage(
   backedUpAt: string,
   file: string,
-  _options: unknown,
+  options: { verify?: string },
   command: Command,
 ): Promise<void> {
   const { client } = await openCommandSession(command);
   const { readScript } = await import('../anonymisation-script.ts');
   const script = await readScript(file);
-  printData(
-    formatImage(await withSpinner('creating the image', () => client.createImage(backedUpAt, script))),
-  );
+  const verification = options.verify === undefined ? undefined : await readScript(options.verify);
+  const create = () => client.createImage(backedUpAt, script, verification);
+  printData(formatImage(await withSpinner('creating the image', create)));
 }
 
 async function finaliseImage(id: number, _options: unknown, command: Command): Promise<void> {

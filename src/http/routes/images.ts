@@ -18,6 +18,7 @@ const NewImage = Type.Object({
   backed_up_at: Type.String({ format: 'date-time' }),
   // Postgres has no text with a NUL in it.
   anonymisation_script: Type.String({ pattern: '^[^\\u0000]*$' }),
+  verification_script: Type.Optional(Type.String({ pattern: '^[^\\u0000]*$' })),
 });
 
 const FIELDS: Fields = {
@@ -42,6 +43,7 @@ export function registerImages(app: FastifyInstance, parts: RouteParts): void {
       const image = await images.create(getCaller(request), {
         backedUpAt,
         anonymisationScript: attributes.anonymisation_script,
+        verificationScript: attributes.verification_script,
       });
       noteObject(request, `images/${image.id}`);
       return sendJson(reply.code(201), toDocument(parts, request, image));
