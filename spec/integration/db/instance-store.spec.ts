@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Instance } from '../../../src/core/instance.ts';
@@ -7,6 +10,7 @@ import { PgInstanceStore } from '../../../src/db/instance-store.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
 const ADA = 'ada@example.com';
+const HOUR_MS = 3_600_000;
 const RANGE = { min: 6000, max: 6030 };
 const NONE = new Set<number>();
 const BOX = Buffer.from([0, 1, 255, 92, 120]);
@@ -215,6 +219,82 @@ describe('the addresses of an instance', () => {
       Array.from({ length: 20 }, (_, i) => addresses.remember(i % 2 === 0 ? one.id : two.id, '192.0.2.7')),
     );
     expect(await countRows('whitelisted_addresses')).toBe(2);
+  });
+
+  it('are told to be new once, and again after they were forgotten', async () => {
+    const { id } = await insert();
+    expect(await addresses.remember(id, '192.0.2.7')).toBe(true);
+    expect(await addresses.remember(id, '192.0.2.7')).toBe(false);
+    await pool.query(`UPDATE whitelisted_addresses SET updated_at = now() - interval '2 hours'`);
+    await addresses.remember(id, '2001:db8::1');
+    await addresses.forgetUnseen(3 * HOUR_MS);
+    expect(await select()).toHaveLength(2);
+    await addresses.forgetUnseen(HOUR_MS);
+    expect((await select()).map(({ address }) => address)).toEqual(['2001:db8::1']);
+    expect(await addresses.remember(id, '192.0.2.7')).toBe(true);
+  });
+
+  it('are allowed as long as the instance is not going away, whatever state it is in', async () => {
+    const states = ['creating', 'ready', 'stopped', 'failed', 'destroying'];
+    const expected = [];
+    for (const status of states) {
+      const { id, port } = await insert();
+      await pool.query('UPDATE instances SET status = $2 WHERE id = $1', [id, status]);
+      await addresses.remember(id, '192.0.2.7');
+      await addresses.remember(id, '2001:db8::1');
+      if (status === 'destroying') continue;
+      expected.push(
+        { address: '192.0.2.7', port, userEmail: ADA },
+        { address: '2001:db8::1', port, userEmail: ADA },
+      );
+    }
+    expected.sort((a, b) => a.port - b.port || (a.address < b.address ? -1 : 1));
+    expect(await addresses.listAllowed()).toEqual(expected);
+  });
+
+  it('are never fewer than there are, wherever the connection is cut', async () => {
+    const { id } = await insert();
+    for (let i = 0; i < 200; i++) await addresses.remember(id, `10.0.0.${i}`);
+    const { host = '', port = 0 } = database.config;
+    let budget = Infinity;
+    const proxy = createServer((socket) => {
+      let left = budget;
+      const upstream = connect({ path: `${host}/.s.PGSQL.${port}` });
+      for (const end of [socket, upstream]) {
+        end.on('error', () => undefined);
+        end.on('close', () => (socket.destroy(), upstream.destroy()));
+      }
+      socket.pipe(upstream);
+      upstream.on('data', (chunk: Buffer) => {
+        socket.write(chunk.subarray(0, left));
+        left -= chunk.length;
+        if (left <= 0) socket.end();
+      });
+    });
+    proxy.listen(0, '127.0.0.1');
+    await once(proxy, 'listening');
+    const list = async (): Promise<number> => {
+      const proxied = { ...database.config, host: '127.0.0.1', port: (proxy.address() as AddressInfo).port };
+      const own = new pg.Pool(proxied);
+      own.on('error', () => undefined);
+      try {
+        return (await new PgAddressStore(own).listAllowed()).length;
+      } finally {
+        await own.end();
+      }
+    };
+    try {
+      expect(await list()).toBe(200);
+      let cut = 0;
+      for (budget = 100; budget < 9000; budget += 257) {
+        const outcome = await list().catch((error: unknown) => error);
+        if (outcome instanceof Error) cut++;
+        else expect(outcome).toBe(200);
+      }
+      expect(cut).toBeGreaterThan(10);
+    } finally {
+      await new Promise((resolve) => proxy.close(resolve));
+    }
   });
 
   it('go with the instance', async () => {

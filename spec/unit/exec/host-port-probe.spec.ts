@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import type { AddressInfo, Server } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { HostPortProbe } from '../../../src/exec/host-port-probe.ts';
@@ -28,6 +28,16 @@ describe('HostPortProbe', () => {
       expect(await probe.isFree(await listen(host))).toBe(false);
     },
   );
+
+  it.each(['127.0.0.1', '::1'])('calls a port taken that a connection from %s goes out by', async (host) => {
+    const listener = await listen(host);
+    const socket = connect({ host, port: listener });
+    await once(socket, 'connect');
+    const { localPort = 0 } = socket;
+    expect(await probe.isFree(localPort)).toBe(false);
+    socket.destroy();
+    await once(socket, 'close');
+  });
 
   it('calls a port free when nobody listens, as often as it is asked', async () => {
     const port = await listen('127.0.0.1');
