@@ -53,16 +53,14 @@ let watching = true;
 beforeAll(async () => {
   const installation = getInstallation();
   google = await FakeGoogle.start();
-  const file = await writeServerConfig(installation, 'secrets.toml', { environment: 'secrets' });
-  const { authUrl, tokenUrl, tokeninfoUrl } = google.registration;
-  const toml = (await readFile(file, 'utf8'))
-    .replace(/^database_url = "(.*)"$/m, `database_url = "$1 password=${DATABASE_PASSWORD}"`)
-    .replace('client_id = "none"', `client_id = "${google.clientId}"`)
-    .replace('client_secret = "none"', `client_secret = "${google.clientSecret}"`)
-    .replace(
-      'enabled = false',
-      `auth_url = "${authUrl}"\ntoken_url = "${tokenUrl}"\ntokeninfo_url = "${tokeninfoUrl}"`,
-    );
+  const file = await writeServerConfig(installation, 'secrets.toml', {
+    environment: 'secrets',
+    provider: google,
+  });
+  const toml = (await readFile(file, 'utf8')).replace(
+    /^database_url = "(.*)"$/m,
+    `database_url = "$1 password=${DATABASE_PASSWORD}"`,
+  );
   await writeFile(file, `log_level = "trace"\nsentry_dsn = "https://planted-dsn-key@127.0.0.1/1"\n${toml}`);
   watch = watchProcesses();
   server = await Server.start(installation, file);
