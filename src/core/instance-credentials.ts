@@ -35,7 +35,7 @@ export interface CertificateAuthority {
 export interface InstanceCredentialsParts {
   store: CredentialStore;
   instances: Pick<InstanceStore, 'find' | 'findCredentials'>;
-  allowList: AllowList;
+  allowList: Pick<AllowList, 'admit'>;
   adopted: Pick<InstanceStorage, 'readAdoptedCredentials'>;
   storage: CertificateStorage;
   proof: CertificateProof;
@@ -77,17 +77,18 @@ export class InstanceCredentials {
 
   /**
    * Gives the caller's own instance a new CA and new certificates, and makes the old ones useless: the server refuses them,
-   * sessions opened with them have ended when it resolves. Joins a replacement that is under way. Throws `not_found`, and
-   * `not_replaceable` for an instance of Draupnir 5.3. After a failure it can be asked for again.
+   * sessions opened with them have ended when it resolves. Joins a replacement that is under way. Throws `not_found`,
+   * `not_replaceable` for an instance of Draupnir 5.3, and `firewall_unavailable`. After a failure it can be asked for again.
    */
   async rotate(caller: Caller, id: number, address: string): Promise<InstanceWithCredentials> {
     if (this.#closed) throw new DomainError('shutting_down', 'the server is shutting down');
     const instance = await this.#findOwn(caller, id);
     if (!instance) throw new DomainError('not_found', 'no such instance');
+    // First, since it may fail: once the credentials are others, somebody has to be told.
+    await this.#parts.allowList.admit(id, address);
     const credentials = await this.#rotating
       .run(id, () => this.#lock.run(id, () => this.#replace(instance)))
       .catch((error: unknown) => this.#explain(id, error));
-    await this.#parts.allowList.admit(id, address);
     return { instance, credentials };
   }
 

@@ -35,6 +35,7 @@ describe('the replacement of credentials', () => {
     const { credentials } = await rotate();
     expect(world.steps.taken).toEqual([
       'instances.find',
+      'allowList.admit',
       'instances.findCredentials',
       'authority.createChain',
       'credentials.replace',
@@ -42,7 +43,6 @@ describe('the replacement of credentials', () => {
       'certificates.prove',
       'certificates.keep',
       'credentials.replace',
-      'allowList.admit',
     ]);
     expect(credentials.ca.certificate).toBe('ca certificate 1, new 1');
     expect(readStored()).toEqual({ ca: credentials.ca, client: credentials.client });
@@ -95,7 +95,7 @@ describe('the replacement of credentials', () => {
     expect(readStored().ca.key).toBe('ca key 1, new 2');
   });
 
-  it.each(['authority.createChain', 'certificates.install', 'certificates.prove'])(
+  it.each(['allowList.admit', 'authority.createChain', 'certificates.install', 'certificates.prove'])(
     'leaves everything as it was when %s fails, and can be asked for again',
     async (step) => {
       const before = readStored();

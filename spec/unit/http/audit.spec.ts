@@ -32,6 +32,7 @@ describe('an attempt', () => {
     ['ada', 'POST', '/instances', ofImage(1), 201, 'instance.create', 'instances/2'],
     ['ada', 'GET', '/instances/1', undefined, 200, 'instance.read', 'instances/1'],
     ['ada', 'HEAD', '/instances/1', undefined, 200, 'instance.read', 'instances/1'],
+    ['ada', 'POST', '/instances/1/credentials', undefined, 201, 'instance.rotate', 'instances/1'],
     ['ada', 'DELETE', '/instances/1', undefined, 204, 'instance.destroy', 'instances/1'],
   ] as const)('of %s by %s %s is entered once', async (as, method, url, payload, status, action, object) => {
     const api = await createFilled();
