@@ -17,11 +17,8 @@ beforeAll(async () => {
   bystander = new Bystander(await server.api.createInstance(inject('e2e').imageId));
 });
 
-afterAll(async () => {
-  const { answers, failures } = await bystander.stop();
-  expect(failures).toEqual([]);
-  expect(answers).toBeGreaterThan(10);
-});
+// A hook that throws would keep those after it from running: what is expected is in the last test.
+afterAll(() => bystander.stop());
 
 /** Everything that a program of an anonymisation script could try; it prints BREACH where it gets through. */
 async function writeAttack(otherImage: number): Promise<string> {
@@ -109,5 +106,13 @@ COPY (SELECT 1) TO PROGRAM 'rm PG_VERSION; mkfifo PG_VERSION; ln -s /etc/shadow 
     });
     expect(await readHostState()).toEqual(before);
     expect(await listStrayFiles()).toEqual([]);
+  });
+});
+
+describe('after all that', () => {
+  it('the host is as it was, and a bystander has answered all along', async () => {
+    const { answers, failures } = await bystander.stop();
+    expect(failures).toEqual([]);
+    expect(answers).toBeGreaterThan(10);
   });
 });

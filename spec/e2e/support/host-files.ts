@@ -12,7 +12,7 @@ export async function hashHostFiles(instanceId: number): Promise<Record<string, 
   const { dir, data, scripts, state, tls } = getInstallation();
   const conf = join(data, 'instance_config', String(instanceId));
   const roots = [scripts, state, tls, conf, join(dir, 'config.toml')];
-  const own = (await run(['find', ...roots, '-type', 'f', '!', '-name', 'postgres.log'])).trim().split('\n');
+  const own = (await run(['find', ...roots, '-type', 'f', '!', '-name', '*.log'])).trim().split('\n');
   const files = [...own, ...ACCOUNTS, '/etc/ld.so.cache'].sort();
   const hashes = await Promise.all(
     files.map(async (file) => {
