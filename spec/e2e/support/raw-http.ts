@@ -17,6 +17,8 @@ export interface Exchange {
   stuck: boolean;
 }
 
+const LAST_REQUEST = 'GET /health_check HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n';
+
 /**
  * Sends bytes over a connection of its own; resolves when the server has hung up, or to `stuck` when it has not within
  * `timeoutMs`. Our end stays open: Node drops the answer to who hangs up, if only by half.
@@ -30,7 +32,15 @@ export function exchange(port: number, bytes: Buffer, timeoutMs = 20_000): Promi
       stuck = true;
       socket.destroy();
     }, timeoutMs);
-    socket.on('data', (chunk: Buffer) => chunks.push(chunk));
+    let closing = false;
+    socket.on('data', (chunk: Buffer) => {
+      chunks.push(chunk);
+      const { responses, rest } = parseResponses(Buffer.concat(chunks));
+      // The server keeps the connection for another request: the last one it gets asks it to hang up.
+      if (closing || rest !== '' || responses.at(-1)?.headers.get('connection') === 'close') return;
+      closing = responses.length > 0;
+      if (closing) socket.write(LAST_REQUEST);
+    });
     // The server may hang up while we still send.
     socket.on('error', () => undefined);
     socket.on('close', () => {
