@@ -46,11 +46,14 @@ export class Namespace {
     }
   }
 
-  /** The command line that runs a program within; it stays one process. */
+  /**
+   * The command line that runs a program within; it stays one process. By nsenter(1): ip-netns(8) would mount another /sys as
+   * well, and the server needs the control groups below it.
+   */
   inside(argv: readonly string[], user?: string): string[] {
     const inner = user === undefined ? argv : asUser(user, argv);
-    const wrapped = this.#legacy ? ['sh', '-c', LEGACY, 'sh', ...inner] : inner;
-    return ['ip', 'netns', 'exec', this.name, ...wrapped];
+    const wrapped = this.#legacy ? ['unshare', '--mount', 'sh', '-c', LEGACY, 'sh', ...inner] : inner;
+    return ['nsenter', `--net=/run/netns/${this.name}`, '--', ...wrapped];
   }
 
   /** As `runCommand`, within. */
