@@ -115,9 +115,12 @@ lock() {
 
 # try_lock NAME: the same for what may wait: nobody who is at work is disturbed.
 try_lock() {
-  exec 9<>"${RUN_PATH}/$1.lock"
-  flock -n 9 || die "${EX_SOFTWARE}" "another operation on $1 is running"
-  printf '%s\n' "$$" >"${RUN_PATH}/$1.lock"
+  LOCK_FILE=${RUN_PATH}/$1.lock
+  exec 9<>"${LOCK_FILE}"
+  if ! flock -n 9 || [[ ! /dev/fd/9 -ef ${LOCK_FILE} ]]; then
+    die "${EX_SOFTWARE}" "another operation on $1 is running"
+  fi
+  printf '%s\n' "$$" >"${LOCK_FILE}"
 }
 
 # is_script PID: whether the process is one of our scripts; a process id may have gone to somebody else.

@@ -380,10 +380,13 @@ describe('doctor --fix repairs', () => {
       'run files and an empty configuration of an instance that does not exist',
       async () => {
         await mkdir(at('instance_config', `${UNKNOWN}`));
-        await writeFile(join(getInstallation().run, 'instances', `${UNKNOWN}.pid`), '1\n');
+        for (const suffix of ['pid', 'mounts']) {
+          await writeFile(join(getInstallation().run, 'instances', `${UNKNOWN}.${suffix}`), '1\n');
+        }
       },
       () => [
         `leftovers instance ${UNKNOWN}: configuration instance_config/${UNKNOWN} has no record`,
+        `leftovers instance ${UNKNOWN}: run file ${UNKNOWN}.mounts is left`,
         `leftovers instance ${UNKNOWN}: run file ${UNKNOWN}.pid is left`,
       ],
       'ended what ran under its uid and removed its run files and empty directories',
@@ -407,9 +410,9 @@ describe('doctor --fix repairs', () => {
 
   it.each(cases)('%s', async (_what, damage, expected, done) => {
     await damage();
-    expect(summarise(await diagnose())).toEqual(expected());
+    expect(summarise(await diagnose()).sort()).toEqual(expected());
     const diagnosis = await diagnose('--fix');
-    expect(summarise(diagnosis)).toEqual(expected());
+    expect(summarise(diagnosis).sort()).toEqual(expected());
     expect(diagnosis.ok).toBe(true);
     for (const finding of diagnosis.findings) expect(finding.fixed).toBe(true);
     expect(diagnosis.findings.map((finding) => finding.done)).toContain(done);

@@ -25,7 +25,7 @@ function* checkEntry(view: View, entry: Entry): Generator<Finding> {
 
 /** Sockets, process ids and temporary files; a preparation has some as long as it goes on. */
 function* checkRun(view: View, kind: 'image' | 'instance', { name }: Entry): Generator<Finding> {
-  const id = getId(name.replace(/\.pid$/, ''));
+  const id = getId(name.replace(/\.(pid|mounts)$/, ''));
   const object = `run file ${name}`;
   if (id === undefined) {
     const hint = 'remove it from RUN_PATH of host.conf if you know what it is';

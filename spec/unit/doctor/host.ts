@@ -107,13 +107,15 @@ export class Host {
     this.addProcess(uid, pid, 1);
     this.addProcess(uid, pid + 1, pid);
     this.inspection.postmasters = new Map([...this.inspection.postmasters, [id, pid]]);
-    this.inspection.entries.push({
-      folder: 'run_instances',
-      name: `${id}.pid`,
-      ownerUid: 0,
-      subvolume: false,
-      empty: false,
-    });
+    for (const name of [`${id}`, `${id}.pid`, `${id}.mounts`]) {
+      this.inspection.entries.push({
+        folder: 'run_instances',
+        name,
+        ownerUid: 0,
+        subvolume: false,
+        empty: false,
+      });
+    }
     this.inspection.listeners.push(
       { family: 4, port: RANGE.min + id, uid },
       { family: 6, port: RANGE.min + id, uid },
@@ -151,7 +153,7 @@ export class Host {
     const { inspection } = this;
     inspection.entries = inspection.entries
       .filter(({ folder, name }) => folder !== 'instance_config' || name !== `${id}`)
-      .filter(({ folder, name }) => folder !== 'run_instances' || name !== `${id}.pid`)
+      .filter(({ folder, name }) => folder !== 'run_instances' || Number.parseInt(name, 10) !== id)
       .map((entry) =>
         entry.folder === 'instances' && entry.name === `${id}` ? { ...entry, ownerUid: uid } : entry,
       );
