@@ -186,7 +186,7 @@ describe('a server that is killed', () => {
     for (let missed = true; missed;) {
       const listed = await server.api.listInstanceIds();
       const before = await readQuietState();
-      const next = Number(await queryMetadata(`SELECT last_value + 1 FROM instances_id_seq`));
+      const next = Number(await queryMetadata(`SELECT last_value + is_called::int FROM instances_id_seq`));
       const outcome = createInstance().catch((error: unknown) => error);
       await waitUntil('the moment has come', async () => {
         const rows = await queryMetadata(`SELECT count(*) FROM instances WHERE id = ${next}`);
