@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(CURDIR)/node_modules/node-linux-$(A
 
 SOURCES := $(shell find src migrations scripts sample -type f) build.ts package.json
 
-.PHONY: help build lint format test test-unit demo demo-down migrate clean
+.PHONY: help build lint format test test-unit faults demo demo-down migrate clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -39,6 +39,11 @@ test: dist/draupnir ## run all tests: unit, integration (real Postgres), e2e (bt
 test-unit: node_modules/.installed ## run the unit tests alone: seconds, no root
 	scripts/dev/install-packages unit
 	vitest run --project unit
+
+faults: dist/draupnir ## try the whole matrix of faults (half an hour): a table, and tmp/faults/results.json; as root
+	scripts/dev/install-packages test
+	scripts/dev/fetch-postgres
+	node spec/e2e/faults/run.ts
 
 demo: dist/draupnir ## run the main job on a sample database and leave a server and an instance to play with; as root
 	scripts/dev/install-packages demo

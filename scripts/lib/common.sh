@@ -93,49 +93,6 @@ delete_subvolume() {
   btrfs -q subvolume delete -- "${path}" >/dev/null
 }
 
-# lock NAME: one writer per object, whatever the server thinks. Waits for a run that is about to end; one that does not
-# has been given up by the server, which never starts a second: it is ended, so that its object can be put in order.
-# Sets LOCK_FILE, which whoever holds the lock may remove: a file that went while we waited for it locks nobody out, so
-# the next one is taken.
-lock() {
-  local holder
-  LOCK_FILE=${RUN_PATH}/$1.lock
-  while true; do
-    holder=''
-    exec 9<>"${LOCK_FILE}"
-    if ! flock -w "${LOCK_WAIT}" 9; then
-      read -r holder <&9 || true
-      if is_script "${holder}"; then kill_tree "${holder}"; fi
-      flock -w "${LOCK_WAIT}" 9 || die "${EX_SOFTWARE}" "another operation on $1 is still running"
-    fi
-    if [[ /dev/fd/9 -ef ${LOCK_FILE} ]]; then break; fi
-  done
-  printf '%s\n' "$$" >"${LOCK_FILE}"
-}
-
-# try_lock NAME: the same for what may wait: nobody who is at work is disturbed.
-try_lock() {
-  LOCK_FILE=${RUN_PATH}/$1.lock
-  exec 9<>"${LOCK_FILE}"
-  if ! flock -n 9 || [[ ! /dev/fd/9 -ef ${LOCK_FILE} ]]; then
-    die "${EX_SOFTWARE}" "another operation on $1 is running"
-  fi
-  printf '%s\n' "$$" >"${LOCK_FILE}"
-}
-
-# is_script PID: whether the process is one of our scripts; a process id may have gone to somebody else.
-is_script() {
-  [[ $1 =~ ^[1-9][0-9]*$ && $(tr '\0' ' ' 2>/dev/null <"/proc/$1/cmdline" || true) == *" ${SCRIPTS}/draupnir-"* ]]
-}
-
-# kill_tree PID: a process and all that it has started. Each is suspended first, so that it starts no more.
-kill_tree() {
-  local pid=$1 child
-  kill -STOP -- "${pid}" 2>/dev/null || return 0
-  for child in $(pgrep -P "${pid}" || true); do kill_tree "${child}"; done
-  kill -KILL -- "${pid}" 2>/dev/null || true
-}
-
 # go_deaf: before a clean-up. Whoever read our output may be gone, and to write to it must not end this half-way.
 go_deaf() {
   trap '' TERM INT HUP PIPE
@@ -153,3 +110,6 @@ close_private_fds() {
   exec 9>&-
   if [[ -n ${TICK_FD-} ]]; then exec {TICK_FD}>&-; fi
 }
+
+# shellcheck source=lib/lock.sh
+source "${SCRIPTS}/lib/lock.sh"

@@ -1,5 +1,6 @@
 import { DomainError } from '../core/errors.ts';
 import type { ImageStorage, PreparationScripts, Progress } from '../core/image.ts';
+import { expectLine } from './script-dialogue.ts';
 import { EX_DATAERR, throwOccupied } from './script-error.ts';
 import type { ScriptProcess } from './script-process.ts';
 import type { ScriptRunner } from './script-runner.ts';
@@ -19,8 +20,19 @@ export class ScriptImageStorage implements ImageStorage {
     this.#scrub = scrub;
   }
 
+  /** A script that comes to it only after we have given it up must not make what nobody knows: it waits for our word. */
   async createImage(id: number): Promise<void> {
-    await this.#scripts.run('draupnir-create-image', [id]).catch(throwOccupied);
+    const { timeoutMs } = this.#scripts;
+    const process = this.#scripts.start('draupnir-create-image', [id]);
+    try {
+      await expectLine(process, /^made$/, timeoutMs);
+      process.write('keep\n');
+      await expectLine(process, /^kept$/, timeoutMs);
+    } catch (error) {
+      throwOccupied(error);
+    } finally {
+      process.end();
+    }
   }
 
   async destroyImage(id: number): Promise<void> {

@@ -25,6 +25,7 @@ import { Loop } from '../jobs/loop.ts';
 import { CertificateRenewal, getRenewalInterval } from '../jobs/renew-certificates.ts';
 import { readValidity } from '../tls/validity.ts';
 import { composeCertificates, warmUp } from './certificates.ts';
+import { withFailpoints } from './failpoints.ts';
 import { composeIdentity } from './identity.ts';
 import { composeNetwork } from './network.ts';
 import { createDatabasePart, createDataPathPart } from './readiness-parts.ts';
@@ -68,7 +69,7 @@ export async function compose(
     allowList,
     adopted: storage,
   });
-  const instanceParts = {
+  const instanceParts = withFailpoints('instances', {
     store,
     images: imageStore,
     allowList,
@@ -86,17 +87,19 @@ export async function compose(
     issueCertificates: (instanceId: number) => certificates.authority.createChain(instanceId),
     log,
     portRange: { min: config.minInstancePort, max: config.maxInstancePort },
-  };
-  const instances = new Instances(instanceParts);
-  const images = new Images({
-    store: imageStore,
-    storage: new ScriptImageStorage(scripts, config.scrub),
-    instances,
-    volume,
-    log,
-    limiter: new Limiter({ concurrency: config.maxConcurrentFinalises, queueLength: FINALISE_QUEUE }),
-    finaliseTimeoutMs: config.finaliseTimeoutMs,
   });
+  const instances = new Instances(instanceParts);
+  const images = new Images(
+    withFailpoints('images', {
+      store: imageStore,
+      storage: new ScriptImageStorage(scripts, config.scrub),
+      instances,
+      volume,
+      log,
+      limiter: new Limiter({ concurrency: config.maxConcurrentFinalises, queueLength: FINALISE_QUEUE }),
+      finaliseTimeoutMs: config.finaliseTimeoutMs,
+    }),
+  );
   const supervisor = new InstanceSupervisor(instanceParts);
   const reconciling = new Loop({
     name: 'reconcile',

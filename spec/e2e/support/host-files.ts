@@ -26,13 +26,25 @@ export async function hashHostFiles(instanceId: number): Promise<Record<string, 
 
 /** What processes of instances and images have left outside of their own directories, where any user may write. */
 export async function listStrayFiles(): Promise<string[]> {
-  const folders = ['/tmp', '/var/tmp', '/dev/shm', '/run', getInstallation().scratch];
+  const { scratch, scripts } = getInstallation();
+  const folders = ['/tmp', '/var/tmp', '/dev/shm', '/run', scratch];
+  // Since the installation was made: earlier ones had the same uids. Nobody can set the time of the last change back.
+  const recent = ['-newercm', join(scripts, 'host.conf')];
   const bases = [IMAGE_UID_BASE, INSTANCE_UID_BASE];
   const owners = bases.flatMap((base, i) => [
     ...(i === 0 ? [] : ['-o']),
     ...['(', '-uid', `+${base - 1}`, '-uid', `-${base + UID_COUNT}`, ')'],
   ]);
   // Others use these folders meanwhile, and what find is about to look at may go: its exit code tells nothing.
-  const { stdout } = await runCommand(['find', ...folders, '-xdev', '(', ...owners, ')', '-print']);
+  const { stdout } = await runCommand([
+    'find',
+    ...folders,
+    '-xdev',
+    ...recent,
+    '(',
+    ...owners,
+    ')',
+    '-print',
+  ]);
   return stdout.split('\n').filter((line) => line !== '');
 }

@@ -5,7 +5,6 @@ import { get } from 'node:http';
 import { join } from 'node:path';
 import { asUser, PATH } from './command.ts';
 import { type Installation, SERVER_USER } from './installation.ts';
-import type { Namespace } from './namespace.ts';
 import { waitUntil } from './wait.ts';
 
 /** A line of the server's log. */
@@ -16,6 +15,14 @@ export interface LogLine {
 }
 
 let count = 0;
+
+/** Where a server runs that does not run on the host itself. */
+export interface Confinement {
+  /** The command line that runs a program within. */
+  inside(argv: readonly string[], user?: string): string[];
+  /** What comes of a TCP connection from within: `connected`, or the code of the error. */
+  connect(host: string, port: number): Promise<unknown>;
+}
 
 /** The server as a process of its unprivileged user. */
 export class Server {
@@ -30,10 +37,14 @@ export class Server {
   }
 
   /**
-   * Starts the built program, in a network of its own if one is given, and waits until it answers. Throws with its log when it
-   * ends before.
+   * Starts the built program, in a confinement if one is given, and waits until it answers. Throws with its log when it ends
+   * before.
    */
-  static async start(installation: Installation, configFile: string, namespace?: Namespace): Promise<Server> {
+  static async start(
+    installation: Installation,
+    configFile: string,
+    namespace?: Confinement,
+  ): Promise<Server> {
     const logFile = join(installation.logs, `server-${process.pid}-${count++}.log`);
     const log = await open(logFile, 'a', 0o600);
     const argv = [installation.program, 'server', '--config', configFile];

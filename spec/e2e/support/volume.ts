@@ -13,6 +13,11 @@ export async function mountVolume({ volume, data }: Installation): Promise<void>
   await file.truncate(VOLUME_BYTES);
   await file.close();
   await run(['mkfs.btrfs', '-q', volume]);
+  await remountVolume({ volume, data });
+}
+
+/** Mounts the volume that there is. */
+export async function remountVolume({ volume, data }: Pick<Installation, 'volume' | 'data'>): Promise<void> {
   await run(['mount', '-o', 'loop,nodev,nosuid,noexec,noatime', volume, data]);
 }
 

@@ -4,6 +4,9 @@ import type { PreparationScripts } from '../../../src/core/image.ts';
 import { ScriptImageStorage } from '../../../src/exec/script-image-storage.ts';
 import { StubScripts } from './stub-scripts.ts';
 
+/** As the real script does it. */
+const TRANSACTION = 'echo made; IFS= read -r word; [[ $word == keep ]]; echo kept';
+
 const never = new AbortController().signal;
 
 const anonymise = (anonymisation: string): PreparationScripts => ({ anonymisation, verification: [] });
@@ -16,12 +19,21 @@ describe('the images of the scripts', () => {
   it('are made and destroyed by their id', async () => {
     const only = (id: number): string => `[[ $# -eq 1 && $1 == ${id} ]]`;
     const storage = new ScriptImageStorage(
-      new StubScripts({ 'draupnir-create-image': only(7), 'draupnir-destroy-image': only(8) }),
+      new StubScripts({
+        'draupnir-create-image': `${only(7)} || exit 1; ${TRANSACTION}`,
+        'draupnir-destroy-image': only(8),
+      }),
       'full',
     );
     await storage.createImage(7);
     await storage.destroyImage(8);
     await expect(storage.createImage(8)).rejects.toMatchObject({ name: 'ScriptError', exitCode: 1 });
+  });
+
+  it('are told to go when the server has not waited for them', async () => {
+    const late = 'echo late; IFS= read -r word; echo "told ${word:-nothing}" >&2; exit 70';
+    const storage = new ScriptImageStorage(new StubScripts({ 'draupnir-create-image': late }), 'full');
+    await expect(storage.createImage(7)).rejects.toMatchObject({ exitCode: 70, reason: 'told nothing' });
   });
 
   it('are refused as occupied when the disk knows the id', async () => {

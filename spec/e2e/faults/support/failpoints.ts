@@ -1,0 +1,95 @@
+import { appendFile, chmod, copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { run } from '../../support/command.ts';
+import { getInstallation } from '../../support/installation.ts';
+
+const ROOT = join(import.meta.dirname, '../../../..');
+
+/**
+ * - `kill`: the process that reaches the point is killed, the server or the script
+ * - `kill-server`: the server is killed when a script reaches the point
+ * - `fail`: the command, or the call, fails
+ * - `hang`: it does not come to an end
+ */
+export type FaultAction = 'kill' | 'kill-server' | 'fail' | 'hang';
+
+/** A point of the server, such as `instances.store.insert:after`, or of a script: file and line. */
+export interface Failpoint {
+  name: string;
+  ofServer: boolean;
+}
+
+/** Seconds that a script waits for the one that holds its lock; in the tests nobody wants to wait. */
+const LOCK_WAIT = 1;
+
+/** An installation whose server and scripts have failpoints, as long as the tests of a file run. */
+export class Failpoints {
+  /** The server that has them. */
+  readonly program: string;
+  readonly #control: string;
+  readonly #changed: readonly string[];
+
+  private constructor(dir: string, changed: readonly string[]) {
+    this.program = join(dir, 'program/draupnir');
+    this.#control = join(dir, 'control');
+    this.#changed = changed;
+  }
+
+  /** Builds the server and changes the installation's scripts; `remove` undoes that. */
+  static async install(): Promise<Failpoints> {
+    const { scratch, scripts } = getInstallation();
+    const dir = join(scratch, 'failpoints');
+    const [common, hostConf] = [join(scripts, 'lib/common.sh'), join(scripts, 'host.conf')];
+    const failpoints = new Failpoints(dir, [common, hostConf]);
+    await mkdir(failpoints.#control, { recursive: true });
+    // The server and the scripts, which have different users, take away what they have done.
+    await chmod(failpoints.#control, 0o777);
+    await run([
+      ...[process.execPath, join(ROOT, 'build.ts'), '--failpoints'],
+      ...[failpoints.#control, join(dir, 'program')],
+    ]);
+    for (const file of failpoints.#changed) await copyFile(file, `${file}.release`);
+    const points = await readFile(join(import.meta.dirname, 'script-failpoints.sh'), 'utf8');
+    await appendFile(common, `\nreadonly FAILPOINTS=${failpoints.#control}\n${points}`);
+    await appendFile(hostConf, `LOCK_WAIT=${LOCK_WAIT}\n`);
+    return failpoints;
+  }
+
+  async remove(): Promise<void> {
+    for (const file of this.#changed) {
+      await copyFile(`${file}.release`, file);
+      await rm(`${file}.release`);
+    }
+  }
+
+  /** The points that are reached while the work is done, in their order, each once. */
+  async trace(work: () => Promise<unknown>): Promise<Failpoint[]> {
+    const file = join(this.#control, 'trace');
+    await writeFile(file, '');
+    await chmod(file, 0o666);
+    await work();
+    const names = new Set((await readFile(file, 'utf8')).split('\n').filter(Boolean));
+    await rm(file);
+    return [...names].map((name) => ({ name, ofServer: /:(?:before|after)$/.test(name) }));
+  }
+
+  /** The next to reach the point does that, once. */
+  async arm(point: Failpoint, action: FaultAction, serverPid: number): Promise<void> {
+    await writeFile(join(this.#control, 'server.pid'), String(serverPid));
+    await writeFile(join(this.#control, 'hanging'), '');
+    await writeFile(join(this.#control, 'armed'), `${point.name} ${action}\n`);
+  }
+
+  /** Lets a script that hangs go on, long after everybody has given it up. */
+  async release(): Promise<void> {
+    await rm(join(this.#control, 'hanging'), { force: true });
+  }
+
+  /** Resolves to whether the point had been reached. */
+  async disarm(): Promise<boolean> {
+    const file = join(this.#control, 'armed');
+    const armed = await readFile(file, 'utf8').catch(() => undefined);
+    await rm(file, { force: true });
+    return armed === undefined;
+  }
+}
