@@ -9,7 +9,7 @@ export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=
 
 # Exit codes of sysexits.h; the server tells them apart (src/exec/script-error.ts).
 # shellcheck disable=SC2034 # not every script uses every code
-readonly EX_USAGE=64 EX_DATAERR=65 EX_NOINPUT=66 EX_UNAVAILABLE=69 EX_SOFTWARE=70 EX_CANTCREAT=73 EX_CONFIG=78
+readonly EX_USAGE=64 EX_DATAERR=65 EX_NOINPUT=66 EX_UNAVAILABLE=69 EX_SOFTWARE=70 EX_CANTCREAT=73 EX_IOERR=74 EX_CONFIG=78
 
 readonly SCRIPTS=${BASH_SOURCE[0]%/lib/*}
 
@@ -91,6 +91,15 @@ delete_subvolume() {
     btrfs -q subvolume delete -- "${nested}" >/dev/null
   done < <(find "${path}" -depth -mindepth 1 -type d -inum 256 -print0)
   btrfs -q subvolume delete -- "${path}" >/dev/null
+}
+
+# is_full FILE…: whether want of space is why something failed: one of these files tells so, in the words of errno(3) or as an
+# SQLSTATE (PostgreSQL manual, appendix A: disk_full), or the volume has no room at all, so that nobody could even tell.
+is_full() {
+  local blocks
+  blocks=$(stat -f -c %a -- "${DATA_PATH}") || return 1
+  if [[ ${blocks} -eq 0 ]]; then return 0; fi
+  grep -qsE 'No space left on device|Disk quota exceeded|(ERROR|FATAL|PANIC):  53100' -- "$@"
 }
 
 # lock NAME: one writer per object, whatever the server thinks. Waits for a run that is about to end; one that does not

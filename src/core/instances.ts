@@ -20,6 +20,7 @@ import type { InstanceCredentials } from './instance-credentials.ts';
 import type { Log } from './log.ts';
 import { sealCredentials } from './sealed-credentials.ts';
 import { SingleFlight } from './single-flight.ts';
+import { findReason, isOfVolume } from './volume.ts';
 import type { Volume } from './volume.ts';
 
 export interface InstancesParts {
@@ -186,11 +187,15 @@ export class Instances {
       log.info({ instanceId: id, imageId, port, durationMs }, 'created instance');
       return { instance, credentials };
     } catch (error) {
+      // Asked before room is made by what is removed.
+      const reason = await findReason(error, this.#parts.volume);
+      if (isOfVolume(reason))
+        log.warn({ instanceId: id, err: error }, 'the volume keeps from creating instance');
       await this.#discard(id, error).catch((cause: unknown) => {
         // The record stays; the next round of the reconciler takes it up.
         log.error({ instanceId: id, err: cause }, 'cannot remove unfinished instance');
       });
-      throw error;
+      throw reason;
     } finally {
       this.#created.delete(id);
     }
@@ -247,11 +252,13 @@ export class Instances {
 
   #destroy(id: number): Promise<void> {
     return this.#destroying.run(id, async () => {
-      const { store, storage, postmasters, allowList } = this.#parts;
+      const { store, storage, postmasters, allowList, volume } = this.#parts;
       if (!(await store.transition(id, ['creating', ...OWNED, 'destroying'], 'destroying'))) return;
       postmasters.forget(id);
       // Disk first, row last: a row without disk can be destroyed again, disk without a row would be forgotten.
-      await storage.destroyInstance(id);
+      await storage.destroyInstance(id).catch(async (error: unknown) => {
+        throw await findReason(error, volume);
+      });
       await store.delete(id);
       await allowList.withdraw();
     });

@@ -8,7 +8,7 @@ import type {
 import { DomainError } from '../core/errors.ts';
 import { withDeadline } from './deadline.ts';
 import { expectLine } from './script-dialogue.ts';
-import { throwOccupied } from './script-error.ts';
+import { createFullError, EX_IOERR, throwOccupied } from './script-error.ts';
 import type { ScriptProcess } from './script-process.ts';
 import type { ScriptRunner } from './script-runner.ts';
 
@@ -83,7 +83,10 @@ export class ScriptInstanceStorage implements InstanceStorage {
     };
   }
 
-  /** Ends the exchange; resolves once the script has undone what it did, to the reason it gives. */
+  /**
+   * Ends the exchange; resolves once the script has undone what it did, to the reason it gives. Throws `insufficient_disk` when
+   * that was want of space.
+   */
   async #abandon(process: ScriptProcess): Promise<string | undefined> {
     process.end();
     const rest = async (): Promise<string | undefined> => {
@@ -91,7 +94,7 @@ export class ScriptInstanceStorage implements InstanceStorage {
       for (let line = await process.readLine(); line !== undefined; line = await process.readLine()) {
         reason = FAILURE.exec(line)?.[1] ?? reason;
       }
-      await process.exited();
+      if ((await process.exited()) === EX_IOERR) throw createFullError();
       return reason;
     };
     return withDeadline(rest(), this.#scripts.timeoutMs, () => process.createTimeout());

@@ -67,6 +67,7 @@ export async function compose(
     instances: store,
     allowList,
     adopted: storage,
+    volume,
   });
   const instanceParts = {
     store,
