@@ -13,6 +13,9 @@ readonly EX_USAGE=64 EX_DATAERR=65 EX_NOINPUT=66 EX_UNAVAILABLE=69 EX_SOFTWARE=7
 
 readonly SCRIPTS=${BASH_SOURCE[0]%/lib/*}
 
+# As good as nothing on a volume, in bytes.
+readonly NO_ROOM=4194304
+
 # Prints a reason for the operator's log and exits with the code.
 die() {
   local code=$1
@@ -93,12 +96,20 @@ delete_subvolume() {
   btrfs -q subvolume delete -- "${path}" >/dev/null
 }
 
+# give_back: the file system frees what was deleted half a minute later, with its next transaction (btrfs(5), commit). Where room
+# is short somebody waits for it.
+give_back() {
+  local free total
+  read -r free total < <(stat -f -c '%a %b' -- "${DATA_PATH}")
+  if [[ ${free} -lt $((total / 20)) ]]; then btrfs filesystem sync "${DATA_PATH}"; fi
+}
+
 # is_full FILE…: whether want of space is why something failed: one of these files tells so, in the words of errno(3) or as an
-# SQLSTATE (PostgreSQL manual, appendix A: disk_full), or the volume has no room at all, so that nobody could even tell.
+# SQLSTATE (PostgreSQL manual, appendix A: disk_full), or the volume has so little room that nobody could even tell.
 is_full() {
-  local blocks
-  blocks=$(stat -f -c %a -- "${DATA_PATH}") || return 1
-  if [[ ${blocks} -eq 0 ]]; then return 0; fi
+  local blocks size
+  read -r blocks size < <(stat -f -c '%a %S' -- "${DATA_PATH}") || return 1
+  if [[ $((blocks * size)) -lt ${NO_ROOM} ]]; then return 0; fi
   grep -qsE 'No space left on device|Disk quota exceeded|(ERROR|FATAL|PANIC):  53100' -- "$@"
 }
 

@@ -53,6 +53,12 @@ const LINKS = `
   print "$!\\n";
 `;
 
+/** Data on the volume, in MiB; names and the file system's own trees do not count. */
+export async function getUsedMib(): Promise<number> {
+  const table = await run(['btrfs', '--format', 'text', 'filesystem', 'df', '-b', getInstallation().data]);
+  return Number(/^Data, .*used=([0-9]+)/m.exec(table)?.[1]) / MIB;
+}
+
 /** What the file system says is free for everybody, in MiB. */
 export async function getFreeMib(): Promise<number> {
   const { bavail, bsize } = await statfs(getInstallation().data);
