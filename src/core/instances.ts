@@ -53,6 +53,8 @@ export class Instances {
   readonly #creating = new Set<Promise<unknown>>();
   /** Ids of the creations under way that have one already, and how many do not yet. */
   readonly #created = new Set<number>();
+  /** Ids of those whose creation failed and could not be undone: their record may say that they are ready, and nobody was told. */
+  readonly #unwanted = new Set<number>();
   #reserving = 0;
   readonly #destroying = new SingleFlight<number, void>();
   #closed = false;
@@ -135,11 +137,12 @@ export class Instances {
     for (const { id, status } of await store.list()) {
       const orphaned = status === 'creating' && this.#reserving === 0 && !this.#created.has(id);
       const abandoned = status === 'destroying' && !this.#destroying.has(id);
-      if (!orphaned && !abandoned) continue;
+      if (!orphaned && !abandoned && !this.#unwanted.has(id)) continue;
       try {
         // What was read may be old: one that has become ready meanwhile stays.
         if (await store.transition(id, [status], 'destroying')) {
           await this.#destroy(id);
+          this.#unwanted.delete(id);
           log.info({ instanceId: id }, 'removed unfinished instance');
         }
       } catch (error) {
@@ -193,6 +196,7 @@ export class Instances {
         log.warn({ instanceId: id, err: error }, 'the volume keeps from creating instance');
       await this.#discard(id, error).catch((cause: unknown) => {
         // The record stays; the next round of the reconciler takes it up.
+        this.#unwanted.add(id);
         log.error({ instanceId: id, err: cause }, 'cannot remove unfinished instance');
       });
       throw reason;

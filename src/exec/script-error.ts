@@ -2,6 +2,8 @@ import { DomainError } from '../core/errors.ts';
 
 /** Exit codes of the scripts (sysexits.h; scripts/lib/common.sh). */
 export const EX_DATAERR = 65;
+/** What the script was to work on is not there: the database was restored to a time before it went, for example. */
+export const EX_NOINPUT = 66;
 export const EX_CANTCREAT = 73;
 export const EX_IOERR = 74;
 

@@ -8,7 +8,7 @@ import type {
 import { DomainError } from '../core/errors.ts';
 import { withDeadline } from './deadline.ts';
 import { expectLine } from './script-dialogue.ts';
-import { createFullError, EX_IOERR, throwOccupied } from './script-error.ts';
+import { createFullError, EX_IOERR, EX_NOINPUT, ScriptError, throwOccupied } from './script-error.ts';
 import type { ScriptProcess } from './script-process.ts';
 import type { ScriptRunner } from './script-runner.ts';
 
@@ -40,6 +40,9 @@ export class ScriptInstanceStorage implements InstanceStorage {
       return this.#describeStart(process, await expectLine(process, STARTED, this.#scripts.timeoutMs));
     } catch (error) {
       await this.#abandon(process);
+      if (error instanceof ScriptError && error.exitCode === EX_NOINPUT) {
+        throw new DomainError('image_not_ready', 'the snapshot of the image is gone', { cause: error });
+      }
       return throwOccupied(error);
     }
   }

@@ -71,7 +71,7 @@ export class DatabaseProxy {
       else setTimeout(() => database.write(chunk), this.delayMs);
     });
     let passed = 0;
-    database.on('data', (chunk) => {
+    database.on('data', (chunk: Buffer) => {
       const left = (this.cutAfter ?? Infinity) - passed;
       passed += chunk.length;
       client.write(left < chunk.length ? chunk.subarray(0, Math.max(0, left)) : chunk);
