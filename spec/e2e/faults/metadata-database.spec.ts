@@ -108,7 +108,7 @@ describe('without its metadata database the server', () => {
   it('that comes and goes loses nothing of what it was told', async ({ task }) => {
     const cluster = getMetadataCluster(getInstallation());
     const load = new Load(server.api, 3);
-    const restarts = FULL ? 15 : 4;
+    const restarts = FULL ? 10 : 4;
     for (let count = 0; count < restarts; count++) {
       await cluster.stop();
       await cluster.start();
@@ -132,7 +132,7 @@ describe('without its metadata database the server', () => {
     const load = new Load(server.api, 1);
     const before = proxy.cuts;
     let whole = 0;
-    for (let bytes = 0; bytes < 3000; bytes += FULL ? 30 : 150) {
+    for (let bytes = 0; bytes < 3000; bytes += FULL ? 60 : 150) {
       proxy.cutAfter = bytes;
       proxy.cut();
       for (let count = 0; count < 2; count++) {
@@ -284,7 +284,7 @@ describe('the firewall of a server whose database is cut off', () => {
     try {
       await waitUntil('the rules stand', async () => (await countRules()) === 300);
       const before = proxy.cuts;
-      for (let bytes = 0; bytes < 24_000; bytes += FULL ? 500 : 2000) {
+      for (let bytes = 0; bytes < 24_000; bytes += FULL ? 1000 : 2000) {
         const cuts = proxy.cuts;
         proxy.cutAfter = bytes;
         proxy.cut();
