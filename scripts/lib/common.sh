@@ -101,7 +101,7 @@ delete_subvolume() {
 give_back() {
   local free total
   read -r free total < <(stat -f -c '%a %b' -- "${DATA_PATH}")
-  if [[ ${free} -lt $((total / 20)) ]]; then btrfs filesystem sync "${DATA_PATH}"; fi
+  if [[ ${free} -lt $((total / 20)) ]]; then btrfs filesystem sync "${DATA_PATH}" || true; fi
 }
 
 # is_full FILE…: whether want of space is why something failed: one of these files tells so, in the words of errno(3) or as an

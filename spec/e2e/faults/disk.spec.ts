@@ -57,6 +57,16 @@ const requestImage = (): Promise<Answer> =>
 const requestDestruction = (path: string): Promise<Answer> =>
   server.api.send('DELETE', path, { as: 'upload' });
 
+/** Ends all processes of an instance. */
+async function kill(id: number): Promise<void> {
+  for (const { pid } of await listProcessesOf(INSTANCE_UID_BASE + id)) signal(pid, 'SIGKILL');
+}
+
+async function readState({ id }: Instance): Promise<{ status: string; failure: string | null }> {
+  const { json } = await server.api.send('GET', `/instances/${id}?fields[instances]=status,failure`);
+  return (json as { data: { attributes: { status: string; failure: string | null } } }).data.attributes;
+}
+
 /** What has nothing to do with the volume is answered as ever. */
 async function expectOthersAnswered(): Promise<void> {
   for (const path of ['/health_check', '/images', '/instances', `/images/${inject('e2e').imageId}`]) {
@@ -161,7 +171,7 @@ describe('a volume that is full', () => {
     await filler.fill(0);
     await expectOthersAnswered();
     // The server tries to start whoever has ended, in vain, and says why.
-    for (const instance of instances) signal(await getPostmaster(instance), 'SIGKILL');
+    for (const { id } of instances) await kill(id);
     const [broken] = await waitUntil('they are told to be stopped, or run', async () => {
       const states = await Promise.all(instances.map(readState));
       const settled = states.every(({ status }) => status === 'stopped' || status === 'ready');
@@ -265,16 +275,6 @@ describe('a volume that is full', () => {
   );
 });
 
-async function getPostmaster({ id }: Instance): Promise<number> {
-  const [first] = await listProcessesOf(INSTANCE_UID_BASE + id);
-  return first?.pid ?? 0;
-}
-
-async function readState({ id }: Instance): Promise<{ status: string; failure: string | null }> {
-  const { json } = await server.api.send('GET', `/instances/${id}?fields[instances]=status,failure`);
-  return (json as { data: { attributes: { status: string; failure: string | null } } }).data.attributes;
-}
-
 describe('a volume that is read-only', () => {
   it('is told of by the server, which stays up and goes on when it can be written to again', async ({
     task,
@@ -286,9 +286,7 @@ describe('a volume that is read-only', () => {
     const image = await server.api.createImage('');
     // As long as anybody has a file open for writing it stays writable: Postgres ends when it cannot write (mount(2), EBUSY).
     await waitUntil('it is read-only', async () => {
-      for (const id of await server.api.listInstanceIds()) {
-        for (const { pid } of await listProcessesOf(INSTANCE_UID_BASE + id)) signal(pid, 'SIGKILL');
-      }
+      for (const id of await server.api.listInstanceIds()) await kill(id);
       return (await runCommand(['mount', '-o', 'remount,ro', data])).exitCode === 0;
     });
     await expectOthersAnswered();
