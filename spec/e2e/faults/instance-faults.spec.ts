@@ -47,7 +47,7 @@ async function readState({ id }: Instance): Promise<{ status: string; failure: s
 
 /** A suspended Postgres is not waited for. */
 const answers = (instance: Instance): Promise<unknown[] | undefined> =>
-  query(instance, 'SELECT 1', { timeoutMs: 500 }).catch(() => undefined);
+  query(instance, 'SELECT 1', { timeoutMs: 1500 }).catch(() => undefined);
 
 /** Waits until the instance answers and doctor finds nothing; resolves to how long that took. */
 async function waitForRecovery(instance: Instance, since: number): Promise<number> {

@@ -40,19 +40,27 @@ beforeAll(async () => {
   bystander = new Bystander(await server.api.createInstance(inject('e2e').imageId));
 });
 
-/** Waits until every part of the API works again, and doctor finds nothing; resolves to how long that took. */
-async function waitForDatabase(since: number): Promise<number> {
+/** Records that nobody was told of. */
+async function countOrphans(known: readonly Instance[]): Promise<number> {
+  const ids = (await queryMetadata('SELECT id FROM instances ORDER BY id')).split('\n').map(Number);
+  return ids.filter((id) => !known.some((instance) => instance.id === id)).length;
+}
+
+/**
+ * Waits until the API works again, there are no instances but those, and doctor finds nothing; resolves to how long that took,
+ * and what was too many in the end.
+ */
+async function waitForDatabase(
+  since: number,
+  known: readonly Instance[],
+): Promise<{ convergenceMs: number; orphans: number }> {
   await waitUntil('the server is ready', async () => {
     const answers = [await server.api.send('GET', '/ready'), await server.api.send('GET', '/instances')];
     return answers.every(({ status }) => status === 200);
   });
-  return measureConvergence(since);
-}
-
-/** No instance has a record that nobody was told of. */
-async function countOrphans(known: readonly Instance[]): Promise<number> {
-  const ids = (await queryMetadata('SELECT id FROM instances ORDER BY id')).split('\n').map(Number);
-  return ids.filter((id) => !known.some((instance) => instance.id === id)).length;
+  let orphans = await countOrphans(known);
+  while (orphans > 0 && performance.now() - since < CONVERGENCE_LIMIT_MS) orphans = await countOrphans(known);
+  return { convergenceMs: await measureConvergence(since), orphans };
 }
 
 function expectRefused(answer: Answer): void {
@@ -96,8 +104,7 @@ describe('without its metadata database the server', () => {
     const since = performance.now();
     await waitUntil('it answers', async () => (await server.api.send('GET', '/instances')).status === 200);
     await load.stop();
-    const convergenceMs = await waitForDatabase(since);
-    const orphans = await countOrphans([bystander.instance]);
+    const { convergenceMs, orphans } = await waitForDatabase(since, [bystander.instance]);
     recordFaults(task, { group: 'C', tried, convergenceMs, orphans, stuck: 0 });
     expect(load.wrong).toEqual([]);
     expect(load.refused).toBeGreaterThan(0);
@@ -108,7 +115,7 @@ describe('without its metadata database the server', () => {
   it('that comes and goes loses nothing of what it was told', async ({ task }) => {
     const cluster = getMetadataCluster(getInstallation());
     const load = new Load(server.api, 3);
-    const restarts = FULL ? 10 : 4;
+    const restarts = FULL ? 8 : 4;
     for (let count = 0; count < restarts; count++) {
       await cluster.stop();
       await cluster.start();
@@ -117,8 +124,7 @@ describe('without its metadata database the server', () => {
     }
     const since = performance.now();
     await load.stop();
-    const convergenceMs = await waitForDatabase(since);
-    const orphans = await countOrphans([bystander.instance]);
+    const { convergenceMs, orphans } = await waitForDatabase(since, [bystander.instance]);
     recordFaults(task, { group: 'C', tried: restarts, convergenceMs, orphans, stuck: 0 });
     expect(load.wrong).toEqual([]);
     expect(orphans).toBe(0);
@@ -147,8 +153,7 @@ describe('without its metadata database the server', () => {
     proxy.cutAfter = undefined;
     const since = performance.now();
     await load.stop();
-    const convergenceMs = await waitForDatabase(since);
-    const orphans = await countOrphans(kept);
+    const { convergenceMs, orphans } = await waitForDatabase(since, kept);
     recordFaults(task, { group: 'C', tried: proxy.cuts - before, convergenceMs, orphans, stuck: 0 });
     expect(proxy.cuts - before).toBeGreaterThan(10);
     expect(whole).toBeGreaterThan(0);
@@ -177,12 +182,13 @@ describe('without its metadata database the server', () => {
     for (const answer of [one, two]) expect(isAcceptable(answer, [200, 404])).toBe(true);
     expect(isAcceptable(gone, [204])).toBe(true);
     expect(isAcceptable(made, [201])).toBe(true);
-    const convergenceMs = await waitForDatabase(performance.now());
-    recordFaults(task, { group: 'C', tried: answers.length, convergenceMs, orphans: 0, stuck: 0 });
-    expect(convergenceMs).toBeLessThan(CONVERGENCE_LIMIT_MS);
     for (const id of await server.api.listInstanceIds()) {
       if (id !== bystander.instance.id) await server.api.destroyInstance(id);
     }
+    const { convergenceMs, orphans } = await waitForDatabase(performance.now(), [bystander.instance]);
+    recordFaults(task, { group: 'C', tried: answers.length, convergenceMs, orphans, stuck: 0 });
+    expect(orphans).toBe(0);
+    expect(convergenceMs).toBeLessThan(CONVERGENCE_LIMIT_MS);
   });
 });
 
