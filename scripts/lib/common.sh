@@ -9,9 +9,12 @@ export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=
 
 # Exit codes of sysexits.h; the server tells them apart (src/exec/script-error.ts).
 # shellcheck disable=SC2034 # not every script uses every code
-readonly EX_USAGE=64 EX_DATAERR=65 EX_NOINPUT=66 EX_UNAVAILABLE=69 EX_SOFTWARE=70 EX_CANTCREAT=73 EX_CONFIG=78
+readonly EX_USAGE=64 EX_DATAERR=65 EX_NOINPUT=66 EX_UNAVAILABLE=69 EX_SOFTWARE=70 EX_CANTCREAT=73 EX_IOERR=74 EX_CONFIG=78
 
 readonly SCRIPTS=${BASH_SOURCE[0]%/lib/*}
+
+# As good as nothing on a volume, in bytes.
+readonly NO_ROOM=4194304
 
 # Prints a reason for the operator's log and exits with the code.
 die() {
@@ -91,6 +94,23 @@ delete_subvolume() {
     btrfs -q subvolume delete -- "${nested}" >/dev/null
   done < <(find "${path}" -depth -mindepth 1 -type d -inum 256 -print0)
   btrfs -q subvolume delete -- "${path}" >/dev/null
+}
+
+# give_back: the file system frees what was deleted half a minute later, with its next transaction (btrfs(5), commit). Where room
+# is short somebody waits for it.
+give_back() {
+  local free total
+  read -r free total < <(stat -f -c '%a %b' -- "${DATA_PATH}")
+  if [[ ${free} -lt $((total / 20)) ]]; then btrfs filesystem sync "${DATA_PATH}" || true; fi
+}
+
+# is_full FILE…: whether want of space is why something failed: one of these files tells so, in the words of errno(3) or as an
+# SQLSTATE (PostgreSQL manual, appendix A: disk_full), or the volume has so little room that nobody could even tell.
+is_full() {
+  local blocks size
+  read -r blocks size < <(stat -f -c '%a %S' -- "${DATA_PATH}") || return 1
+  if [[ $((blocks * size)) -lt ${NO_ROOM} ]]; then return 0; fi
+  grep -qsE 'No space left on device|Disk quota exceeded|(ERROR|FATAL|PANIC):  53100' -- "$@"
 }
 
 # go_deaf: before a clean-up. Whoever read our output may be gone, and to write to it must not end this half-way.

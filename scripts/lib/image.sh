@@ -71,9 +71,11 @@ EOF
   chmod 0640 "${run}"/*.conf
 }
 
-# failure MESSAGE: the one clear reason for the caller, on one line whatever names it quotes; exit 65.
+# failure MESSAGE: the one clear reason for the caller, on one line whatever names it quotes; exit 65. Of an upload that is good
+# nobody may say that it is damaged because there was no room for it: exit 74.
 failure() {
   local message=$*
+  if is_full "${log}" "${run}/errors" "${run}/unpack.log"; then die "${EX_IOERR}" "no space left: ${message}"; fi
   printf 'failure %s\n' "${message//[[:cntrl:]]/?}"
   exit "${EX_DATAERR}"
 }

@@ -122,5 +122,6 @@ recorded_pid() {
 remove_instance() {
   stop_postgres "$(recorded_pid)" "${uid}" QUIT 5
   delete_subvolume "${data}"
+  give_back
   rm -rf --one-file-system -- "${conf}" "${run}" "${run}.pid" "${run}.mounts" "${LOCK_FILE}"
 }

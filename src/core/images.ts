@@ -6,6 +6,7 @@ import type { Limiter } from './limiter.ts';
 import type { Log } from './log.ts';
 import { SingleFlight } from './single-flight.ts';
 import { parseVerificationScript } from './verification-script.ts';
+import { findReason } from './volume.ts';
 import type { Volume } from './volume.ts';
 
 /** What images need of the instances made of them. */
@@ -76,7 +77,7 @@ export class Images {
         // The record stays; the next round of the reconciler takes it up.
         log.error({ imageId: id, err: cause }, 'cannot remove unfinished image');
       });
-      throw error;
+      throw await findReason(error, volume);
     } finally {
       this.#creating.delete(id);
     }
@@ -171,7 +172,7 @@ export class Images {
 
   #destroy(id: number): Promise<void> {
     return this.#destroying.run(id, async () => {
-      const { store, storage, instances } = this.#parts;
+      const { store, storage, instances, volume } = this.#parts;
       const marked = await store.transition(id, ['pending', 'ready', 'failed', 'destroying'], 'destroying');
       if (!marked) {
         await this.get(id);
@@ -180,7 +181,9 @@ export class Images {
       }
       // Disk first, row last: a row without disk can be destroyed again, disk without a row would be forgotten.
       await instances.destroyAllOf(id);
-      await storage.destroyImage(id);
+      await storage.destroyImage(id).catch(async (error: unknown) => {
+        throw await findReason(error, volume);
+      });
       await store.delete(id);
     });
   }

@@ -24,6 +24,8 @@ import type { Log } from './log.ts';
 import { openCredentials, sealCredentials } from './sealed-credentials.ts';
 import type { StoredCredentials } from './sealed-credentials.ts';
 import { SingleFlight } from './single-flight.ts';
+import { findReason } from './volume.ts';
+import type { Volume } from './volume.ts';
 
 export interface CertificateAuthority {
   /** A chain of a CA that did not exist before. */
@@ -41,6 +43,7 @@ export interface InstanceCredentialsParts {
   proof: CertificateProof;
   authority: CertificateAuthority;
   sealer: Sealer;
+  volume: Pick<Volume, 'requireSpace'>;
   log: Log;
 }
 
@@ -211,7 +214,8 @@ export class InstanceCredentials {
   /** Throws why a change failed: when its instance is going away, that is the reason, whatever the error says. */
   async #explain(id: number, error: unknown): Promise<never> {
     const instance = await this.#parts.instances.find(id);
-    throw instance && instance.status !== 'destroying' ? error : gone(error);
+    if (!instance || instance.status === 'destroying') throw gone(error);
+    throw await findReason(error, this.#parts.volume);
   }
 
   async #findOwn(caller: Caller, id: number): Promise<Instance | undefined> {

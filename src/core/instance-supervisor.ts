@@ -4,6 +4,7 @@ import type { Instance } from './instance.ts';
 import type { InstancesParts } from './instances.ts';
 import { Limiter } from './limiter.ts';
 import { openCredentials } from './sealed-credentials.ts';
+import { findReason, isOfVolume } from './volume.ts';
 
 export type SupervisorParts = Pick<
   InstancesParts,
@@ -13,6 +14,8 @@ export type SupervisorParts = Pick<
 /** Waits before an instance is started again, in milliseconds: twice as long after each attempt, up to the longest. */
 const FIRST_DELAY_MS = 1000;
 const LONGEST_DELAY_MS = 5 * 60_000;
+/** Wait, in milliseconds, when it is not the instance's fault but the volume is full: it has to be back soon after that is mended. */
+const VOLUME_DELAY_MS = 4000;
 /** Attempts in a row after which an instance counts as failed. */
 const MAX_ATTEMPTS = 5;
 /** One whose last start is longer ago than this, in milliseconds, has run well since. */
@@ -26,6 +29,8 @@ interface History {
   attempts: number;
   /** When the last one was made, on the clock of `now`. */
   lastAt: number;
+  /** Whether the volume kept the last one from succeeding. */
+  ofVolume: boolean;
 }
 
 /** Keeps the Postgres of every instance running: one that has ended is started again, ever more slowly if that does not last. */
@@ -70,7 +75,7 @@ export class InstanceSupervisor {
   }
 
   async #start({ id, port }: Instance): Promise<void> {
-    const { store, storage, proof, postmasters, log } = this.#parts;
+    const { store, storage, proof, postmasters, volume, log } = this.#parts;
     const attempts = this.#countAttempt(id);
     try {
       const process = await storage.startInstance(id);
@@ -86,9 +91,12 @@ export class InstanceSupervisor {
       }
       await postmasters.remember(id, process.pid);
       await store.transition(id, ['stopped', 'failed'], 'ready');
-    } catch (error) {
+    } catch (failure) {
+      const error = await findReason(failure, volume);
+      const ofVolume = isOfVolume(error);
+      if (ofVolume) this.#histories.set(id, { attempts, lastAt: this.#now(), ofVolume });
       const reason = error instanceof DomainError ? error.message : 'Postgres did not come up';
-      const status = attempts < MAX_ATTEMPTS ? 'stopped' : 'failed';
+      const status = ofVolume || attempts < MAX_ATTEMPTS ? 'stopped' : 'failed';
       // It may be going away meanwhile; then nobody asks any more.
       if (await store.transition(id, OWNED, status, reason)) {
         log.warn({ instanceId: id, attempts, reason, err: error }, 'instance cannot be started');
@@ -113,16 +121,17 @@ export class InstanceSupervisor {
   #isDue(id: number): boolean {
     const history = this.#histories.get(id);
     if (!history) return true;
-    const delayMs = Math.min(FIRST_DELAY_MS * 2 ** (history.attempts - 1), LONGEST_DELAY_MS);
+    const growingMs = Math.min(FIRST_DELAY_MS * 2 ** (history.attempts - 1), LONGEST_DELAY_MS);
+    const delayMs = history.ofVolume ? VOLUME_DELAY_MS : growingMs;
     return this.#now() >= history.lastAt + delayMs;
   }
 
   #countAttempt(id: number): number {
     const now = this.#now();
     const history = this.#histories.get(id);
-    const inARow = history !== undefined && now < history.lastAt + RECOVERED_MS;
+    const inARow = history !== undefined && !history.ofVolume && now < history.lastAt + RECOVERED_MS;
     const attempts = inARow ? history.attempts + 1 : 1;
-    this.#histories.set(id, { attempts, lastAt: now });
+    this.#histories.set(id, { attempts, lastAt: now, ofVolume: false });
     return attempts;
   }
 

@@ -91,7 +91,7 @@ export interface StartedInstance {
   open(): Promise<void>;
   /**
    * Undoes the start: a new instance is removed, one that existed is stopped. Resolves when that is done, to what Postgres
-   * gave as its reason, if anything.
+   * gave as its reason, if anything; throws `insufficient_disk` when it could not write.
    */
   abandon(): Promise<string | undefined>;
 }

@@ -20,6 +20,7 @@ import type { InstanceCredentials } from './instance-credentials.ts';
 import type { Log } from './log.ts';
 import { sealCredentials } from './sealed-credentials.ts';
 import { SingleFlight } from './single-flight.ts';
+import { findReason, isOfVolume } from './volume.ts';
 import type { Volume } from './volume.ts';
 
 export interface InstancesParts {
@@ -52,6 +53,8 @@ export class Instances {
   readonly #creating = new Set<Promise<unknown>>();
   /** Ids of the creations under way that have one already, and how many do not yet. */
   readonly #created = new Set<number>();
+  /** Ids of those whose creation failed and could not be undone: their record may say that they are ready, and nobody was told. */
+  readonly #unwanted = new Set<number>();
   #reserving = 0;
   readonly #destroying = new SingleFlight<number, void>();
   #closed = false;
@@ -134,11 +137,12 @@ export class Instances {
     for (const { id, status } of await store.list()) {
       const orphaned = status === 'creating' && this.#reserving === 0 && !this.#created.has(id);
       const abandoned = status === 'destroying' && !this.#destroying.has(id);
-      if (!orphaned && !abandoned) continue;
+      if (!orphaned && !abandoned && !this.#unwanted.has(id)) continue;
       try {
         // What was read may be old: one that has become ready meanwhile stays.
         if (await store.transition(id, [status], 'destroying')) {
           await this.#destroy(id);
+          this.#unwanted.delete(id);
           log.info({ instanceId: id }, 'removed unfinished instance');
         }
       } catch (error) {
@@ -186,11 +190,16 @@ export class Instances {
       log.info({ instanceId: id, imageId, port, durationMs }, 'created instance');
       return { instance, credentials };
     } catch (error) {
+      // Asked before room is made by what is removed.
+      const reason = await findReason(error, this.#parts.volume);
+      if (isOfVolume(reason))
+        log.warn({ instanceId: id, err: error }, 'the volume keeps from creating instance');
       await this.#discard(id, error).catch((cause: unknown) => {
         // The record stays; the next round of the reconciler takes it up.
+        this.#unwanted.add(id);
         log.error({ instanceId: id, err: cause }, 'cannot remove unfinished instance');
       });
-      throw error;
+      throw reason;
     } finally {
       this.#created.delete(id);
     }
@@ -247,11 +256,13 @@ export class Instances {
 
   #destroy(id: number): Promise<void> {
     return this.#destroying.run(id, async () => {
-      const { store, storage, postmasters, allowList } = this.#parts;
+      const { store, storage, postmasters, allowList, volume } = this.#parts;
       if (!(await store.transition(id, ['creating', ...OWNED, 'destroying'], 'destroying'))) return;
       postmasters.forget(id);
       // Disk first, row last: a row without disk can be destroyed again, disk without a row would be forgotten.
-      await storage.destroyInstance(id);
+      await storage.destroyInstance(id).catch(async (error: unknown) => {
+        throw await findReason(error, volume);
+      });
       await store.delete(id);
       await allowList.withdraw();
     });

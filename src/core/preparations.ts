@@ -2,6 +2,7 @@ import { DomainError } from './errors.ts';
 import type { Image, Progress } from './image.ts';
 import type { ImagesParts } from './images.ts';
 import { parseVerificationScript } from './verification-script.ts';
+import { findReason } from './volume.ts';
 
 /** A preparation that is recorded. */
 export interface Preparation {
@@ -91,7 +92,7 @@ export class Preparations {
   }
 
   async #prepare({ id }: Image): Promise<Image> {
-    const { store, storage, log, finaliseTimeoutMs } = this.#parts;
+    const { store, storage, volume, log, finaliseTimeoutMs } = this.#parts;
     const started = performance.now();
     try {
       const scripts = {
@@ -108,15 +109,16 @@ export class Preparations {
     } catch (error) {
       // It goes on when the server is back.
       if (this.#stop.signal.aborted) throw error;
-      const expected = error instanceof DomainError;
+      const reason = await findReason(error, volume);
+      const expected = reason instanceof DomainError;
       await store
-        .transition(id, ['finalising'], 'failed', expected ? error.message : 'internal error')
+        .transition(id, ['finalising'], 'failed', expected ? reason.message : 'internal error')
         .catch((cause: unknown) => {
           // The record stays in state finalising; the next round of the reconciler takes it up.
           log.error({ imageId: id, err: cause }, 'cannot record failure of image');
         });
-      if (expected) log.warn({ imageId: id, reason: error.message }, 'image could not be finalised');
-      throw error;
+      if (expected) log.warn({ imageId: id, reason: reason.message }, 'image could not be finalised');
+      throw reason;
     }
   }
 }

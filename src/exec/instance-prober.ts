@@ -7,7 +7,7 @@ import type { ClientCredentials, Sealer } from '../core/instance.ts';
 import { openCredentials } from '../core/sealed-credentials.ts';
 import type { Answer, Probe, Prober } from '../doctor/answer.ts';
 import type { InstanceRecord } from '../doctor/records.ts';
-import { createClient, listLoopbackAddresses } from './instance-proof.ts';
+import { createClient, listLoopbackAddresses, OWNERS_DOING } from './instance-proof.ts';
 
 export interface ProberOptions {
   /** Name in the certificates. */
@@ -25,12 +25,6 @@ const TIMEOUT_MS = 3000;
 
 /** SQLSTATEs, PostgreSQL manual appendix A. */
 const CANNOT_CONNECT_NOW = '57P03';
-
-/**
- * What Postgres says of its owner's doing, after it has proven who it is by its certificate: all connections are in use, or
- * the database that every cluster starts with is gone or closed.
- */
-const OWNERS_DOING = ['53300', '3D000', '55000'];
 
 /** Asks instances as their own clients do. */
 export class PgInstanceProber implements Prober {

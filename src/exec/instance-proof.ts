@@ -22,7 +22,12 @@ const CONNECT_TIMEOUT_MS = 10_000;
 /** SQLSTATEs, PostgreSQL manual appendix A. */
 const INVALID_AUTHORIZATION = '28000';
 const CANNOT_CONNECT_NOW = '57P03';
-const NO_SUCH_DATABASE = '3D000';
+
+/**
+ * What Postgres says of its owner's doing, after it has proven who it is by its certificate: the database that every cluster
+ * starts with is gone or closed, or nobody may connect to it any more.
+ */
+export const OWNERS_DOING = ['3D000', '55000', '53300'];
 
 type Refusal = 'plaintext' | 'no client certificate' | 'another user';
 
@@ -100,9 +105,8 @@ export class PgInstanceProof implements InstanceProof {
         throw new Error(`port ${instance.port} is answered by another Postgres`);
       }
     } catch (error) {
-      // The owner may have dropped database postgres. That is found out after the authentication, by the one Postgres whose
-      // certificate this CA has signed.
-      if (!(error instanceof pg.DatabaseError) || error.code !== NO_SUCH_DATABASE) throw error;
+      // It was said over TLS by the one Postgres whose certificate this CA has signed, to a client whose certificate it took.
+      if (!(error instanceof pg.DatabaseError) || !OWNERS_DOING.includes(error.code ?? '')) throw error;
     } finally {
       await client.end();
     }
@@ -157,8 +161,12 @@ function isRefusal(refusal: Refusal, error: unknown): boolean {
     : error.message.includes('no pg_hba.conf entry');
 }
 
-/** Whether an error is what a Postgres answers that starts, or does not listen yet. */
+/** pg gives no code to a connection that is cut, as by a Postgres that ends, or not answered, as by one that is suspended. */
+const UNANSWERED = /^Connection terminated|^timeout expired$/;
+
+/** Whether an error is what a Postgres answers that starts or ends, or does not listen yet. */
 export function isStarting(error: unknown): boolean {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  return code === 'ECONNREFUSED' || code === 'ECONNRESET' || code === CANNOT_CONNECT_NOW;
+  if (!(error instanceof Error)) return false;
+  if (!('code' in error)) return UNANSWERED.test(error.message);
+  return error.code === 'ECONNREFUSED' || error.code === 'ECONNRESET' || error.code === CANNOT_CONNECT_NOW;
 }

@@ -1,4 +1,5 @@
 import { withDeadline } from './deadline.ts';
+import { toFailure } from './script-error.ts';
 import type { ScriptProcess } from './script-process.ts';
 
 /** Waits for the script's next line. When it is another one, or none comes in time, tells the script to stop and throws. */
@@ -10,5 +11,5 @@ export async function expectLine(
   const line = await withDeadline(process.readLine(), timeoutMs, () => process.createTimeout());
   if (line !== undefined && expected.test(line)) return line;
   process.end();
-  throw await withDeadline(process.failure(), timeoutMs, () => process.createTimeout());
+  throw toFailure(await withDeadline(process.failure(), timeoutMs, () => process.createTimeout()));
 }

@@ -2,7 +2,10 @@ import { DomainError } from '../core/errors.ts';
 
 /** Exit codes of the scripts (sysexits.h; scripts/lib/common.sh). */
 export const EX_DATAERR = 65;
+/** What the script was to work on is not there: the database was restored to a time before it went, for example. */
+export const EX_NOINPUT = 66;
 export const EX_CANTCREAT = 73;
+export const EX_IOERR = 74;
 
 /** A script that failed for a reason that is not the caller's. Its output stays out of the message: log it, never answer it. */
 export class ScriptError extends Error {
@@ -18,6 +21,23 @@ export class ScriptError extends Error {
     this.exitCode = exitCode;
     this.reason = reason;
   }
+}
+
+/**
+ * What the programs that a script runs say of ENOSPC and EDQUOT (errno(3)), in the C locale; none of them has an exit code
+ * for it.
+ */
+const NO_SPACE = /No space left on device|Disk quota exceeded/;
+
+/** What the failure of a script means: `insufficient_disk` where it could not write for want of space, else itself. */
+export function toFailure(error: ScriptError): Error {
+  return error.exitCode === EX_IOERR || NO_SPACE.test(error.reason) ? createFullError(error) : error;
+}
+
+/** A script has found no space left on the volume. */
+export function createFullError(cause?: unknown): DomainError {
+  const hint = 'destroy images or instances that nobody needs';
+  return new DomainError('insufficient_disk', `the volume is full: ${hint}`, { cause });
 }
 
 /**

@@ -1,7 +1,7 @@
 import { DomainError } from '../core/errors.ts';
 import type { ImageStorage, PreparationScripts, Progress } from '../core/image.ts';
 import { expectLine } from './script-dialogue.ts';
-import { EX_DATAERR, throwOccupied } from './script-error.ts';
+import { EX_DATAERR, throwOccupied, toFailure } from './script-error.ts';
 import type { ScriptProcess } from './script-process.ts';
 import type { ScriptRunner } from './script-runner.ts';
 
@@ -65,7 +65,7 @@ export class ScriptImageStorage implements ImageStorage {
       if (exitCode === 0) return;
       if (exitCode === EX_DATAERR && reason) throw new DomainError('finalise_failed', reason);
       if (signal.aborted) throw new DomainError('finalise_interrupted', interruption(signal));
-      throw await process.failure();
+      throw toFailure(await process.failure());
     } finally {
       clearTimeout(patience);
       signal.removeEventListener('abort', stop);

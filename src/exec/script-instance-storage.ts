@@ -8,7 +8,7 @@ import type {
 import { DomainError } from '../core/errors.ts';
 import { withDeadline } from './deadline.ts';
 import { expectLine } from './script-dialogue.ts';
-import { throwOccupied } from './script-error.ts';
+import { createFullError, EX_IOERR, EX_NOINPUT, ScriptError, throwOccupied } from './script-error.ts';
 import type { ScriptProcess } from './script-process.ts';
 import type { ScriptRunner } from './script-runner.ts';
 
@@ -40,6 +40,9 @@ export class ScriptInstanceStorage implements InstanceStorage {
       return this.#describeStart(process, await expectLine(process, STARTED, this.#scripts.timeoutMs));
     } catch (error) {
       await this.#abandon(process);
+      if (error instanceof ScriptError && error.exitCode === EX_NOINPUT) {
+        throw new DomainError('image_not_ready', 'the snapshot of the image is gone', { cause: error });
+      }
       return throwOccupied(error);
     }
   }
@@ -83,7 +86,10 @@ export class ScriptInstanceStorage implements InstanceStorage {
     };
   }
 
-  /** Ends the exchange; resolves once the script has undone what it did, to the reason it gives. */
+  /**
+   * Ends the exchange; resolves once the script has undone what it did, to the reason it gives. Throws `insufficient_disk` when
+   * that was want of space.
+   */
   async #abandon(process: ScriptProcess): Promise<string | undefined> {
     process.end();
     const rest = async (): Promise<string | undefined> => {
@@ -91,7 +97,7 @@ export class ScriptInstanceStorage implements InstanceStorage {
       for (let line = await process.readLine(); line !== undefined; line = await process.readLine()) {
         reason = FAILURE.exec(line)?.[1] ?? reason;
       }
-      await process.exited();
+      if ((await process.exited()) === EX_IOERR) throw createFullError();
       return reason;
     };
     return withDeadline(rest(), this.#scripts.timeoutMs, () => process.createTimeout());

@@ -1,5 +1,6 @@
 import { withDeadline } from './deadline.ts';
 import { buildScriptCommand, type Script } from './script-command.ts';
+import { toFailure } from './script-error.ts';
 import { ScriptProcess } from './script-process.ts';
 
 export interface RunOptions {
@@ -40,7 +41,10 @@ export class ScriptRunner {
     return new ScriptProcess(script, buildScriptCommand(this.#scriptsPath, script, args));
   }
 
-  /** Runs a script that asks nothing, with `input` on its stdin; resolves to the lines of its stdout. Throws ScriptError. */
+  /**
+   * Runs a script that asks nothing, with `input` on its stdin; resolves to the lines of its stdout. Throws ScriptError,
+   * `insufficient_disk`.
+   */
   async run(script: Script, args: readonly number[], options: RunOptions = {}): Promise<string[]> {
     const { input = '', timeoutMs = this.timeoutMs } = options;
     const process = this.start(script, args);
@@ -51,7 +55,7 @@ export class ScriptRunner {
       for (let line = await process.readLine(); line !== undefined; line = await process.readLine()) {
         lines.push(line);
       }
-      if ((await process.exited()) !== 0) throw await process.failure();
+      if ((await process.exited()) !== 0) throw toFailure(await process.failure());
       return lines;
     };
     return withDeadline(work(), timeoutMs, () => process.createTimeout());

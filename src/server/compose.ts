@@ -68,6 +68,7 @@ export async function compose(
     instances: store,
     allowList,
     adopted: storage,
+    volume,
   });
   const instanceParts = withFailpoints('instances', {
     store,

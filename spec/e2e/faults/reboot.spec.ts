@@ -1,10 +1,11 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, afterEach, describe, expect, inject, it } from 'vitest';
+import { afterEach, describe, expect, inject, it } from 'vitest';
 import { Api, type Instance } from '../support/api.ts';
 import { FULL, measureConvergence, recordFaults } from '../support/faults.ts';
 import { query } from '../support/instance-client.ts';
 import { getInstallation } from '../support/installation.ts';
+import { queryMetadata } from '../support/metadata.ts';
 import { Server } from '../support/server.ts';
 import { writeServerConfig } from '../support/server-config.ts';
 import { ANONYMISE } from '../support/source.ts';
@@ -58,9 +59,6 @@ async function expectBack(instances: readonly Instance[]): Promise<void> {
 afterEach(async () => {
   await crash();
   await mountAgain();
-});
-
-afterAll(async () => {
   const last = await start(false);
   await clear();
   expect(await last.stop()).toBe(0);
@@ -90,9 +88,10 @@ describe('a host that loses its power', { timeout: 300_000 }, () => {
       ...Array.from({ length: 4 }, () => api().createInstance(inject('e2e').imageId)),
     ];
     const outcomes = Promise.allSettled(lost);
-    await waitUntil('data of one more stand', async () => {
+    await waitUntil('all is under way', async () => {
       const names = await readdir(join(getInstallation().data, 'instances'));
-      return names.length > 1;
+      const status = await queryMetadata(`SELECT status FROM images WHERE id = ${id}`);
+      return names.length > 1 && status === 'finalising';
     });
     await crash();
     await outcomes;

@@ -8,6 +8,8 @@ export interface Access {
   user?: string;
   /** False connects without TLS; an object replaces parts of the instance's own credentials. */
   tls?: false | ConnectionOptions;
+  /** Longest time until it is connected, in milliseconds. */
+  timeoutMs?: number;
 }
 
 /** A connection to an instance, by default with its owner's credentials and full verification of the server. */
@@ -15,14 +17,14 @@ export async function connect(
   instance: Pick<Instance, 'port' | 'credentials'>,
   access: Access = {},
 ): Promise<pg.Client> {
-  const { host = 'localhost', database = 'shop', user = 'draupnir', tls = {} } = access;
+  const { host = 'localhost', database = 'shop', user = 'draupnir', tls = {}, timeoutMs = 10_000 } = access;
   const client = new pg.Client({
     host,
     port: instance.port,
     database,
     user,
     password: '',
-    connectionTimeoutMillis: 10_000,
+    connectionTimeoutMillis: timeoutMs,
     ssl: tls === false ? false : { ...instance.credentials, ...tls },
   });
   // A session that is ended from the other side: the query under way tells it, or nobody cares.

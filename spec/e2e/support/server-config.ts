@@ -17,6 +17,8 @@ export interface ConfigChoices {
   environment?: string;
   ports?: { min: number; max: number };
   database?: string;
+  /** Directory of the socket of the metadata database, when it is not its own. */
+  databaseHost?: string;
   /** Go duration. */
   cleanInterval?: string;
   versionCheck?: 'exact' | 'compatible';
@@ -49,10 +51,10 @@ function formatServerConfig(installation: Installation, choices: ConfigChoices):
   const { environment = 'test', ports = INSTANCE_PORTS, database = 'draupnir', scrub = 'full' } = choices;
   const { cleanInterval = '30m', versionCheck = 'exact', limits = {} } = choices;
   const { certificateLifetime = '720h', everywhere = false } = choices;
-  const { network = 'block_instance_egress = false' } = choices;
+  const { network = 'block_instance_egress = false', databaseHost = installation.metadata } = choices;
   const host = everywhere ? '' : '127.0.0.1';
   const { certificate, key } = getApiCertificate(installation);
-  return `database_url = "host=${installation.metadata} user=${SERVER_USER} dbname=${database}"
+  return `database_url = "host=${databaseHost} user=${SERVER_USER} dbname=${database}"
 data_path = "${installation.data}"
 environment = "${environment}"
 shared_secret = "${SECRET}"

@@ -3,7 +3,7 @@ import { FakeGoogle } from '../../support/google.ts';
 import { Api } from './api.ts';
 import { getInstallation } from './installation.ts';
 import { queryMetadata } from './metadata.ts';
-import { Server } from './server.ts';
+import { type LogLine, Server } from './server.ts';
 import { type ConfigChoices, writeServerConfig } from './server-config.ts';
 
 /** The server of a test file. */
@@ -37,10 +37,13 @@ export function useGoogleServer(choices: ConfigChoices = {}): GoogleServerInUse 
 }
 
 /**
- * Runs a server for the tests of a file; afterwards it destroys what they made, all but the shared image. An unexpected
- * failure in the server's log fails the file.
+ * Runs a server for the tests of a file; afterwards it destroys what they made, all but the shared image. A failure in the
+ * server's log that `isExpected` does not know fails the file.
  */
-export function useServer(choices: ConfigChoices | (() => ConfigChoices) = {}): ServerInUse {
+export function useServer(
+  choices: ConfigChoices | (() => ConfigChoices) = {},
+  isExpected: (line: LogLine) => boolean = () => false,
+): ServerInUse {
   const servers: Server[] = [];
   const inUse: ServerInUse = {
     get api() {
@@ -66,7 +69,8 @@ export function useServer(choices: ConfigChoices | (() => ConfigChoices) = {}): 
     expect(await inUse.process.stop()).toBe(0);
     for (const server of servers) {
       const lines = await server.readLog();
-      expect(lines.filter(({ level }) => level === 'error' || level === 'fatal')).toEqual([]);
+      const failures = lines.filter(({ level }) => level === 'error' || level === 'fatal');
+      expect(failures.filter((line) => !isExpected(line))).toEqual([]);
     }
   });
   return inUse;

@@ -118,6 +118,7 @@ export class ApiServer {
       proof: { proveInstalled: () => Promise.resolve(), check: () => Promise.resolve('admitted') },
       authority: { createChain: () => Promise.resolve(chain), renewChain: () => Promise.resolve(chain) },
       sealer,
+      volume: { requireSpace: () => Promise.resolve() },
       log,
     });
     this.instances = new Instances({

@@ -149,6 +149,22 @@ describe('the supervisor of the instances', () => {
     expect(getState(id)).toEqual(READY);
   });
 
+  it('tries again every few seconds, and gives nobody up, while the volume is full', async () => {
+    const id = await createDead();
+    const full = new DomainError('insufficient_disk', 'the volume is full');
+    for (let attempt = 0; attempt < 10; attempt++) {
+      world.steps.failOnce(`disk.startInstance ${id}`, full);
+      await world.supervisor.run();
+      expect(getState(id)).toEqual({ status: 'stopped', failure: 'the volume is full' });
+      world.pass(3999);
+      await world.supervisor.run();
+      expect(countStarts(id)).toBe(attempt + 1);
+      world.pass(1);
+    }
+    await world.supervisor.run();
+    expect(getState(id)).toEqual(READY);
+  });
+
   it('does not bring back one that was destroyed meanwhile', async () => {
     const id = await createDead();
     const hold = world.steps.hold(`disk.startInstance ${id}`);

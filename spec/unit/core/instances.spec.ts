@@ -49,6 +49,28 @@ describe('the creation of an instance', () => {
     expect(await world.instances.get(ada, 1, ADDRESS)).toMatchObject({ credentials });
   });
 
+  it('whose last answer was lost together with the database is undone when that is back', async () => {
+    const gone = new DomainError('database_unavailable', 'try again');
+    world.steps.failOnce('instances.open', gone, 'after');
+    world.steps.failOnce('instances.transition destroying', gone);
+    await expect(world.instances.create(ada, imageId, ADDRESS)).rejects.toBe(gone);
+    expect(world.store.rows.get(1)?.status).toBe('ready');
+    await world.instances.reconcile();
+    expect(world.store.rows.size).toBe(0);
+    expect(world.disk.existing.size).toBe(0);
+  });
+
+  it('that fails on a volume without room says so', async () => {
+    const hold = world.steps.hold('disk.createInstance');
+    world.steps.failOnce('disk.createInstance', new Error('draupnir-create-instance failed'));
+    const creating = world.instances.create(ada, imageId, ADDRESS);
+    await hold.reached;
+    world.steps.failOnce('volume.requireSpace', new DomainError('insufficient_disk', 'it lacks 12 MiB'));
+    hold.release();
+    await expect(creating).rejects.toMatchObject({ kind: 'insufficient_disk', message: 'it lacks 12 MiB' });
+    expect(world.store.rows.size).toBe(0);
+  });
+
   it.each(CREATION)('leaves nothing behind when %s fails', async (step) => {
     world.steps.failOnce(step);
     await expect(world.instances.create(ada, imageId, ADDRESS)).rejects.toThrow(`${step} failed`);

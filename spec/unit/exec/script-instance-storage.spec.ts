@@ -60,6 +60,28 @@ describe('the creation of an instance by the script', () => {
     await expect(storage.createInstance(INSTANCE, chain)).rejects.toMatchObject({ kind: 'id_occupied' });
   });
 
+  it('tells an image whose snapshot is gone', async () => {
+    const { storage } = createStorage('echo "image 3 has no snapshot" >&2; exit 66');
+    await expect(storage.createInstance(INSTANCE, chain)).rejects.toMatchObject({ kind: 'image_not_ready' });
+  });
+
+  it.each([
+    ['by its exit code', 'exit 74'],
+    ['in the words of a program', 'echo "chown: /x: No space left on device" >&2; exit 1'],
+    ['in the words of a program, of a quota', 'echo "cp: /x: Disk quota exceeded" >&2; exit 1'],
+  ])('tells want of space %s', async (_how, ready) => {
+    const { storage } = createStorage(ready);
+    await expect(storage.createInstance(INSTANCE, chain)).rejects.toMatchObject({
+      kind: 'insufficient_disk',
+    });
+  });
+
+  it('tells want of space when it is abandoned for that reason', async () => {
+    const { storage } = createStorage('echo started 1; read -r; exit 74');
+    const started = await storage.createInstance(INSTANCE, chain);
+    await expect(started.abandon()).rejects.toMatchObject({ kind: 'insufficient_disk' });
+  });
+
   it.each([
     ['nothing', 'exit 1'],
     ['something else', 'echo started soon; read -r; exit 1'],

@@ -178,6 +178,7 @@ export function createWorld() {
         }),
     },
     sealer: parts.sealer,
+    volume: parts.volume,
     log,
   };
   const credentials = new InstanceCredentials(credentialParts);
