@@ -103,7 +103,7 @@ async function live(): Promise<void> {
   expect((await api.finaliseImage(good.id)).status).toBe(200);
 
   const instance = await api.createInstance(good.id, asAda);
-  plantCredentials(instance);
+  await plantCredentials(instance);
   for (const as of [asBob, 'upload', 'none'] as const) await lookAround(as, instance.id);
   google.faults.token = 'error';
   await lookAround({ authorization: `Bearer ${GARBAGE_TOKEN}` }, instance.id);
@@ -113,6 +113,8 @@ async function live(): Promise<void> {
   planted.set('query string', QUERY);
   await api.send('POST', '/images', { as: 'upload', body: `{"${BODY}` });
   planted.set('broken body', BODY);
+
+  planted.set('access token of the provider', google.accessTokens[0] ?? '');
 
   // A crash in the middle of a creation, and the server that finishes what it left.
   const half = api.createInstance(good.id, asAda).catch(() => undefined);
@@ -133,9 +135,11 @@ async function lookAround(as: NonNullable<ApiRequest['as']>, instanceId: number)
     others.push((await api.send('GET', path, { as })).text);
 }
 
-function plantCredentials({ credentials }: Instance): void {
+async function plantCredentials({ id, credentials }: Instance): Promise<void> {
   // A line out of the middle: a log would break the whole up.
   planted.set('key of a client', credentials.key.split('\n')[1] ?? '');
+  const file = join(getInstallation().data, 'instance_config', String(id), 'server.key');
+  planted.set('key of an instance', (await readFile(file, 'utf8')).split('\n')[1] ?? '');
 }
 
 /** Signs in as the account at the browser; the token of ours. */
@@ -191,7 +195,7 @@ async function grep(places: string[], but: string[] = []): Promise<string[]> {
 
 describe('secrets and rows of production', () => {
   it('are all planted', () => {
-    expect(planted.size).toBe(17);
+    expect(planted.size).toBe(19);
     for (const [name, value] of planted) expect(value.length, name).toBeGreaterThan(10);
   });
 

@@ -87,6 +87,11 @@ export class FakeGoogle {
     this.#grants.delete(token);
   }
 
+  /** All access tokens that were given out. */
+  get accessTokens(): string[] {
+    return [...this.#accessTokens.keys()];
+  }
+
   /** All grants that are good. */
   get grants(): string[] {
     return [...this.#grants.keys()];

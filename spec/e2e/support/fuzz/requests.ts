@@ -25,7 +25,10 @@ const ID = fc.oneof(
 );
 
 const PATH = fc.oneof(
-  { weight: 6, arbitrary: fc.constantFrom('/images', '/instances', '/access_tokens', '/health_check') },
+  {
+    weight: 6,
+    arbitrary: fc.constantFrom('/images', '/instances', '/access_tokens', '/health_check', '/ready'),
+  },
   {
     weight: 3,
     arbitrary: fc.constantFrom('/authenticate?state=', '/oauth_callback?state=x&code=', '/', '//', '*'),
