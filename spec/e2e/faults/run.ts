@@ -9,6 +9,7 @@ import { mkdir } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
+import type { FaultGroup } from '../support/faults.ts';
 import { formatTable, listMissing, merge, readFigures, writeFigures } from './support/figures.ts';
 import { GROUPS } from './support/groups.ts';
 import { readSeed } from './support/seed.ts';
@@ -20,20 +21,23 @@ const OUT = join(import.meta.dirname, '../../../tmp/faults');
 /** A run of vitest with an installation of its own, and its files below `spec/e2e`. */
 interface Lane {
   slot: number;
+  /** nice(1) */
+  niceness: number;
   files: readonly string[];
 }
 
-/** The files of the groups that no other lane has. */
-const OTHERS = Object.values(GROUPS)
-  .flatMap(({ files }) => files)
-  .filter((file) => !['faults/failpoints', 'faults/failpoints-finalise', 'fuzz'].includes(file));
+/** Tests that wait for nothing: they take what the others leave. */
+const FUZZ = 'fuzz';
 
-/** About equally long. */
+/** About equally long, but for the fuzz, which takes what the others leave. */
 const LANES: readonly Lane[] = [
-  { slot: 1, files: ['faults/failpoints-finalise'] },
-  { slot: 2, files: ['faults/failpoints'] },
-  { slot: 3, files: OTHERS },
-  { slot: 4, files: ['fuzz'] },
+  {
+    slot: 1,
+    niceness: 0,
+    files: ['faults/failpoints-finalise', 'lifecycle', ...listFiles('E', 'F', 'K', 'L', 'M', 'N')],
+  },
+  { slot: 2, niceness: 0, files: ['faults/failpoints', ...listFiles('B', 'C', 'D', 'G', 'H', 'I', 'J')] },
+  { slot: 3, niceness: 10, files: [FUZZ] },
 ];
 
 const started = Date.now();
@@ -56,14 +60,14 @@ const failed = outcomes.some((passed) => !passed) || missing.length > 0;
 process.exitCode = failed ? 1 : 0;
 
 /** Resolves to whether all of its tests passed; what vitest printed is in a file. */
-async function runLane({ slot, files }: Lane): Promise<boolean> {
+async function runLane({ slot, niceness, files }: Lane): Promise<boolean> {
   const log = join(OUT, `lane-${slot}.log`);
   const args = [
-    ...['run', '--project', 'e2e', '--reporter', 'verbose'],
+    ...['-n', String(niceness), 'vitest', 'run', '--project', 'e2e', '--reporter', 'verbose'],
     ...['--reporter', join(import.meta.dirname, 'support/reporter.ts')],
     ...files.map((file) => `spec/e2e/${file}.spec.ts`),
   ];
-  const run = execa('vitest', args, {
+  const run = execa('nice', args, {
     reject: false,
     stdin: 'ignore',
     all: true,
@@ -81,6 +85,11 @@ async function runLane({ slot, files }: Lane): Promise<boolean> {
   const { exitCode } = await run;
   if (exitCode !== 0) process.stderr.write(`lane ${slot} failed: read ${log}\n`);
   return exitCode === 0;
+}
+
+/** Files of these groups that can run with others. */
+function listFiles(...groups: FaultGroup[]): string[] {
+  return groups.flatMap((group) => GROUPS[group].files.filter((file) => file !== FUZZ));
 }
 
 function nameFigures(slot: number): string {

@@ -3,13 +3,16 @@
 # The failpoints of the scripts, which the fault tests append to lib/common.sh of their installation: every command that does
 # something is one. FAILPOINTS is the folder where the test says what is to happen.
 
+declare -A FAILPOINTS_TRACED=()
 # The builtins that do something to the world.
 readonly FAILPOINT_BUILTINS=' exec kill printf read wait mapfile source '
 
 # failpoint FILE LINE COMMAND: what is asked for at this point, once.
 failpoint() {
   local point=$1:$2 word=${3%%[ $'\n']*} armed='' action='' kind
-  if [[ -e ${FAILPOINTS}/trace ]]; then
+  # Loops come to the same one many times.
+  if [[ -e ${FAILPOINTS}/trace && -z ${FAILPOINTS_TRACED[${point}]-} ]]; then
+    FAILPOINTS_TRACED[${point}]=1
     kind=$(type -t -- "${word}" || true)
     if [[ ${kind} == file || ${FAILPOINT_BUILTINS} == *" ${word} "* ]]; then
       printf '%s\n' "${point}" >>"${FAILPOINTS}/trace"
