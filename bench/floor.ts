@@ -128,7 +128,8 @@ export class Floor {
   async #waitUntilReady(data: string, process: ChildProcess): Promise<void> {
     for (;;) {
       if (readState(join(data, 'postmaster.pid')) === 'ready') return;
-      if (process.exitCode !== null) throw new Error(`the floor's Postgres ended with ${process.exitCode}:\n${this.#readLog()}`);
+      if (process.exitCode !== null)
+        throw new Error(`the floor's Postgres ended with ${process.exitCode}:\n${this.#readLog()}`);
       await delay(POLL_MS);
     }
   }

@@ -27,7 +27,7 @@ probe() {
 }
 
 main() {
-  local number options
+  local _ options
   btrfs -q subvolume snapshot "${image}" "${data}"
   mkdir "${certificates}"
   openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj '/CN=Draupnir CA' -keyout "${certificates}/ca.key" \
@@ -42,7 +42,7 @@ main() {
   as_uid "${bin}/pg_ctl" -D "${data}" -l "${data}/log" -w -s -o "${options}" start
   # psql takes a key that belongs to somebody else only if nobody but root is that.
   chown root:root "${certificates}/client.key"
-  for number in 1 2 3 4 5; do probe; done
+  for _ in 1 2 3 4 5; do probe; done
   as_uid "${bin}/pg_ctl" -D "${data}" -l "${data}/log" -w -s -m fast -o "${options}" restart
 }
 
