@@ -45,30 +45,26 @@ export class PgInstanceProof implements InstanceProof {
     process: { pid: number },
   ): Promise<void> {
     const { id, port } = instance;
+    // A connection without TLS is the cheapest question that a starting Postgres can answer, and must be refused anyway.
+    await this.#waitUntilReady(port, process.pid);
     const mutual = this.#tls(credentials);
     const anonymous = this.#tls({ ca: credentials.ca });
-    let ready: Promise<void> | undefined;
-    // One question is repeated while Postgres starts, not all of them: each costs it a process.
-    const ask = async (check: () => Promise<void>): Promise<void> => {
-      try {
-        await check();
-      } catch (error) {
-        if (!isStarting(error)) throw error;
-        await (ready ??= this.#waitUntilReady(port, process.pid));
-        await check();
-      }
-    };
     const hosts = listLoopbackAddresses();
-    const refusals = hosts.flatMap((host) => [
-      () => expectRefusal('plaintext', { host, port, user: 'draupnir', ssl: false }),
-      () => expectRefusal('no client certificate', { host, port, user: 'draupnir', ssl: anonymous }),
-      () => expectRefusal('another user', { host, port, user: 'postgres', ssl: mutual }),
-    ]);
-    // The first session builds the caches that the others find.
+    // The first session builds the caches that the next one finds.
     const access = async (): Promise<void> => {
-      for (const host of hosts) await ask(() => this.#expectAccess(host, { id, port }, mutual));
+      for (const host of hosts) await this.#expectAccess(host, { id, port }, mutual);
     };
-    await Promise.all([access(), ...refusals.map(ask)]);
+    await Promise.all([
+      access(),
+      ...hosts.flatMap((host) => [
+        // Of the first address that is known by now.
+        ...(host === LOOPBACK
+          ? []
+          : [expectRefusal('plaintext', { host, port, user: 'draupnir', ssl: false })]),
+        expectRefusal('no client certificate', { host, port, user: 'draupnir', ssl: anonymous }),
+        expectRefusal('another user', { host, port, user: 'postgres', ssl: mutual }),
+      ]),
+    ]);
   }
 
   /** Read once for all connections. */
