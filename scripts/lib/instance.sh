@@ -34,7 +34,8 @@ open_to_world() {
 # make_configuration_folder: files in it come to the group of the instance by themselves (inode(7), S_ISGID).
 make_configuration_folder() { install -d -m 2750 -g "${uid}" -- "${conf}"; }
 
-# write_configuration ID PORT: everything Postgres reads but its data; readable by the instance, written by root only.
+# write_configuration ID PORT: everything Postgres reads but its data; readable by the instance, written by root only. An idle instance
+# keeps little memory: no larger buffers for WAL than a developer fills, and no process that waits for subscriptions.
 write_configuration() {
   local id=$1 port=$2
   umask 027
@@ -55,8 +56,10 @@ ssl_passphrase_command = ''
 ssl_min_protocol_version = 'TLSv1.2'
 max_connections = 100
 shared_buffers = 64MB
+wal_buffers = 512kB
 wal_level = minimal
 max_wal_senders = 0
+max_logical_replication_workers = 0
 wal_recycle = off
 wal_init_zero = off
 lc_messages = 'C'
