@@ -21,7 +21,8 @@ const EX_USAGE = 64;
 async function main(): Promise<void> {
   const options = readOptions();
   let bench: Workbench | undefined;
-  // What was made goes, also when somebody has enough of it.
+  const made = Promise.withResolvers<Workbench>();
+  // What was made goes, also when somebody has enough of it; an installation that is half made is completed before.
   for (const [signal, code] of [
     ['SIGINT', 130],
     ['SIGTERM', 143],
@@ -29,12 +30,15 @@ async function main(): Promise<void> {
   ] as const) {
     process.once(signal, () => {
       tell('interrupted: removing what was made');
-      void Promise.resolve(bench?.remove()).finally(() => process.exit(code));
+      void made.promise.then((it) => it.remove()).finally(() => process.exit(code));
     });
   }
   try {
     tell('making an installation');
-    bench = await Workbench.create(options, (made) => (bench = made));
+    bench = await Workbench.create(options, (it) => {
+      bench = it;
+      made.resolve(it);
+    });
     const results = await measureParts(bench, options);
     await mkdir(OUT, { recursive: true });
     await writeFile(join(OUT, 'results.json'), `${JSON.stringify(results, undefined, 1)}\n`);
