@@ -28,7 +28,8 @@ async function main(): Promise<void> {
     ['SIGTERM', 143],
     ['SIGHUP', 129],
   ] as const) {
-    process.once(signal, () => {
+    // Not once: execa ends a process that listens no longer.
+    process.on(signal, () => {
       tell('interrupted: removing what was made');
       void made.promise.then((it) => it.remove()).finally(() => process.exit(code));
     });
