@@ -42,8 +42,8 @@ module.exports = {
     {
       name: 'black-box',
       severity: 'error',
-      comment: 'e2e tests see the built program only',
-      from: { path: '^spec/e2e/' },
+      comment: 'e2e tests and the bench see the built program only',
+      from: { path: '^(spec/e2e|bench)/' },
       to: { path: '^src/' },
     },
     {

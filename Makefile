@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(CURDIR)/node_modules/node-linux-$(A
 
 SOURCES := $(shell find src migrations scripts sample -type f) build.ts package.json
 
-.PHONY: help build lint format test test-unit faults demo demo-down migrate clean
+.PHONY: help build lint format test test-unit faults bench demo demo-down migrate clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -44,6 +44,11 @@ faults: dist/draupnir ## try the whole matrix of faults (half an hour): a table,
 	scripts/dev/install-packages test
 	scripts/dev/fetch-postgres
 	node spec/e2e/faults/run.ts
+
+bench: dist/draupnir ## measure speed and size against their targets: a table, and tmp/bench/results.json; as root
+	scripts/dev/install-packages bench
+	scripts/dev/fetch-postgres
+	node bench/run.ts
 
 demo: dist/draupnir ## run the main job on a sample database and leave a server and an instance to play with; as root
 	scripts/dev/install-packages demo

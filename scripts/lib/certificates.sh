@@ -29,15 +29,15 @@ read_certificates() {
   read_pem ca_certificate CERTIFICATE
 }
 
-# write_certificates DIRECTORY: what was read, readable by the instance and written by root only.
+# write_certificates DIRECTORY: what was read, readable by the instance and written by root only. The directory hands down its
+# group (make_configuration_folder).
 write_certificates() {
-  local directory=$1 file
+  local directory=$1
   umask 027
   printf '%s' "${server_key}" >"${directory}/server.key"
   printf '%s' "${server_certificate}" >"${directory}/server.crt"
   printf '%s' "${ca_certificate}" >"${directory}/ca.crt"
   umask 077
-  for file in "${CERTIFICATE_FILES[@]}"; do chgrp -- "${uid}" "${directory}/${file}"; done
 }
 
 # stage_swap: makes what was read the next set. The rename is the moment that counts: before it nothing has happened, after it

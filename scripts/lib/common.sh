@@ -119,10 +119,10 @@ go_deaf() {
   exec >/dev/null 2>&1
 }
 
-# tick: waits 5 ms without a process of its own.
+# tick: waits 2 ms without a process of its own.
 tick() {
   if [[ -z ${TICK_FD-} ]]; then exec {TICK_FD}<> <(:); fi
-  read -rt 0.005 -u "${TICK_FD}" || true
+  read -rt 0.002 -u "${TICK_FD}" || true
 }
 
 # close_private_fds: a daemon must not inherit the lock or the clock.

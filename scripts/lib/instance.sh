@@ -14,17 +14,15 @@ instance_paths() {
   run=${RUN_PATH}/instances/$1
 }
 
-# write_hba FILE ADDRESS…: who may connect: root by socket, and over mutual TLS the one client of this instance.
+# write_hba FILE ADDRESS…: who may connect: root by socket, and over mutual TLS the one client of this instance. Postgres reads it
+# when it is told to, or starts, and stays with what it knows when the file is empty or cut short: one write(2) in place will do.
 write_hba() {
-  local file=$1 address
+  local file=$1 address rules=$'local all all peer map=ctl\n'
   shift
+  for address in "$@"; do rules+="hostssl all draupnir ${address} cert map=drp"$'\n'; done
   umask 027
-  {
-    printf 'local all all peer map=ctl\n'
-    for address in "$@"; do printf 'hostssl all draupnir %s cert map=drp\n' "${address}"; done
-  } >"${file}.new"
+  printf '%s' "${rules}" >"${file}"
   umask 077
-  mv -f -- "${file}.new" "${file}"
 }
 
 # open_to_world: the server has proven who gets in and who does not.
@@ -36,12 +34,13 @@ open_to_world() {
 # make_configuration_folder: files in it come to the group of the instance by themselves (inode(7), S_ISGID).
 make_configuration_folder() { install -d -m 2750 -g "${uid}" -- "${conf}"; }
 
-# write_configuration ID PORT: everything Postgres reads but its data; readable by the instance, written by root only.
+# write_configuration ID PORT: everything Postgres reads but its data; readable by the instance, written by root only. An idle instance
+# keeps little memory: no larger buffers for WAL than a developer fills, and no process that waits for subscriptions.
 write_configuration() {
   local id=$1 port=$2
   umask 027
-  cat >"${conf}/postgresql.conf" <<EOF
-cluster_name = 'draupnir-instance-${id}'
+  # By a builtin: every program that is started costs about a millisecond.
+  printf '%s\n' "cluster_name = 'draupnir-instance-${id}'
 listen_addresses = '*'
 port = ${port}
 unix_socket_directories = '${run}'
@@ -57,14 +56,15 @@ ssl_passphrase_command = ''
 ssl_min_protocol_version = 'TLSv1.2'
 max_connections = 100
 shared_buffers = 64MB
+wal_buffers = 512kB
 wal_level = minimal
 max_wal_senders = 0
+max_logical_replication_workers = 0
 wal_recycle = off
 wal_init_zero = off
 lc_messages = 'C'
 log_timezone = 'UTC'
-log_line_prefix = '%m [%p] '
-EOF
+log_line_prefix = '%m [%p] '" >"${conf}/postgresql.conf"
   printf 'ctl root postgres\nctl root draupnir-admin\ndrp "Draupnir instance %s client" draupnir\n' "${id}" >"${conf}/pg_ident.conf"
   umask 077
   write_hba "${conf}/pg_hba.conf" 127.0.0.1/32 ::1/128
@@ -89,24 +89,47 @@ read_settings() {
   done <"${conf}/postgresql.conf"
 }
 
-# launch: starts the postmaster, sets postmaster to its process id and records it. It outlives this script.
-launch() {
-  local major='' postgres settings mounts=${run}.mounts
+# prepare_launch: all that a start needs besides the data directory; sets postgres and settings.
+prepare_launch() {
+  local major=''
   read -r major <"${conf}/major" || true
   postgres=${POSTGRES_ROOT}/${major}/bin/postgres
   [[ -x ${postgres} ]] || die "${EX_CONFIG}" "Postgres ${major} is not installed below ${POSTGRES_ROOT}"
   read_settings
   install -d -m 0700 -o "${uid}" -g "${uid}" -- "${run}"
   make_cgroup "${uid}" "${INSTANCE_MEMORY_MAX}" "${INSTANCE_TASKS_MAX}"
-  write_mounts "${mounts}" "rw:${data}" "ro:${conf}" "rw:${run}"
+  write_mounts "${run}.mounts" "rw:${data}" "ro:${conf}" "rw:${run}"
+  : >>"${conf}/postgres.log"
+}
+
+# launch: starts the postmaster, sets postmaster to its process id and records it. It outlives this script.
+launch() {
   (
     close_private_fds
     confine "${uid}" "${INSTANCE_MEMORY_MAX}" "${INSTANCE_TASKS_MAX}"
-    become "${uid}" "${mounts}" -- env -i -C / PATH="${PATH}" LC_ALL=C setsid "${postgres}" -D "${data}" "${settings[@]}"
+    become "${uid}" "${run}.mounts" -- env -i -C / PATH="${PATH}" LC_ALL=C setsid "${postgres}" -D "${data}" "${settings[@]}"
   ) </dev/null >>"${conf}/postgres.log" 2>&1 &
   postmaster=$!
   printf '%s\n' "${postmaster}" >"${run}.pid"
-  # Before it has its uid it would not count as running. One that has ended is the caller's to notice.
+}
+
+# await_ready: returns when Postgres says in its log that it takes connections, has ended, or takes longer than usual: whoever waits
+# for more than a moment asks by a connection, which costs a starting Postgres a process.
+await_ready() {
+  local line='' deadline=$((SECONDS + 2))
+  exec 7<"${conf}/postgres.log"
+  while [[ ${SECONDS} -lt ${deadline} ]] && kill -0 -- "${postmaster}" 2>/dev/null; do
+    while IFS= read -r -u 7 line; do
+      if [[ ${line} == *'database system is ready to accept connections' ]]; then break 2; fi
+    done
+    tick
+  done
+  exec 7<&-
+}
+
+# await_uid: returns when what launch has started counts as running: before, it is still root's. One that has ended is the caller's to
+# notice.
+await_uid() {
   until is_running "${postmaster}" "${uid}" || ! kill -0 -- "${postmaster}" 2>/dev/null; do tick; done
 }
 
@@ -117,10 +140,10 @@ recorded_pid() {
   printf '%s\n' "${pid:-0}"
 }
 
-# remove_instance: process, data and configuration; done when they are gone already. Nobody needs the data any more,
-# so the postmaster is asked for an immediate shutdown.
+# remove_instance: processes, data and configuration; done when they are gone already. Nobody needs the data any more, so nobody is
+# asked.
 remove_instance() {
-  stop_postgres "$(recorded_pid)" "${uid}" QUIT 5
+  kill_uid "${uid}"
   delete_subvolume "${data}"
   give_back
   rm -rf --one-file-system -- "${conf}" "${run}" "${run}.pid" "${run}.mounts" "${LOCK_FILE}"

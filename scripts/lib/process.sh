@@ -50,21 +50,22 @@ list_pids() {
   done
 }
 
-# kill_uid UID: no process of that uid, no group and no trace of it is left afterwards. The signal is sent as the uid itself, to all at once
-# (kill(2), pid -1), so that a process that forks meanwhile cannot get away and nobody else can be hit.
+# kill_uid UID: no process of that uid, no group and no trace of it is left afterwards. Nobody leaves a group, and one that can be removed
+# is empty: where there is one, that is proof enough, and the host's processes need not be looked through. Without, the signal is
+# sent as the uid itself, to all at once (kill(2), pid -1), so that a process that forks meanwhile cannot get away and nobody else can
+# be hit.
 kill_uid() {
-  local uid=$1 deadline=$((SECONDS + 20)) pids pid
-  kill_cgroup "${uid}"
-  pids=$(list_pids "${uid}")
-  while [[ -n ${pids} ]]; do
+  local uid=$1 deadline=$((SECONDS + 20)) living='' pid
+  if has_cgroup "${uid}"; then kill_cgroup "${uid}"; else living=$(list_pids "${uid}"); fi
+  while [[ -n ${living} ]]; do
     if [[ ${SECONDS} -ge ${deadline} ]]; then die "${EX_SOFTWARE}" "processes of uid ${uid} cannot be killed"; fi
     as_uid "${uid}" bash -c 'kill -KILL -- -1' </dev/null >/dev/null 2>&1 9>&- || true
     # They can do the same to the one that was to kill them, but not to us.
-    for pid in ${pids}; do
+    for pid in ${living}; do
       if is_running "${pid}" "${uid}"; then kill -KILL -- "${pid}" 2>/dev/null || true; fi
     done
     tick
-    pids=$(list_pids "${uid}")
+    living=$(list_pids "${uid}")
   done
   remove_cgroup "${uid}"
   remove_traces "${uid}"

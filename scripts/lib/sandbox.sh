@@ -161,6 +161,16 @@ confine() {
   ulimit -u "${tasks}" -v "$((${memory%?} * unit))"
 }
 
+# has_cgroup UID: whether the group exists, in every hierarchy.
+has_cgroup() {
+  local dirs dir
+  list_cgroups "$1"
+  for dir in "${dirs[@]}"; do
+    if [[ ! -d ${dir} ]]; then return 1; fi
+  done
+  [[ ${#dirs[@]} -gt 0 ]]
+}
+
 # kill_cgroup UID: every process of the group, of whatever uid: one that is about to drop its privileges too.
 kill_cgroup() {
   local dirs pids=() pid

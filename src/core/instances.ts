@@ -15,6 +15,7 @@ import type {
   Sealer,
 } from './instance.ts';
 import { OWNED } from './instance.ts';
+import { Laps } from './laps.ts';
 import type { Limiter } from './limiter.ts';
 import type { InstanceCredentials } from './instance-credentials.ts';
 import type { Log } from './log.ts';
@@ -161,7 +162,7 @@ export class Instances {
 
   async #create(caller: Caller, imageId: number, address: string): Promise<InstanceWithCredentials> {
     const { store, images, allowList, storage, proof, sealer, issueCertificates, log } = this.#parts;
-    const started = performance.now();
+    const laps = new Laps();
     await this.#parts.volume.requireSpace();
     const image = await images.find(imageId);
     if (!image || image.status === 'destroying') {
@@ -171,13 +172,17 @@ export class Instances {
     await allowList.require();
 
     const record = await this.#reserve(caller, imageId);
+    laps.end('reserve');
     const { id, port } = record;
     try {
       const chain = await issueCertificates(id);
+      laps.end('certify');
       const process = await storage.createInstance(record, chain);
+      laps.end('start');
       try {
         // The firewall's transaction takes about as long as the proof.
         await Promise.all([proof.prove(record, chain, process), allowList.admit(id, address)]);
+        laps.end('prove');
         await process.open();
       } catch (error) {
         await process.abandon();
@@ -186,8 +191,9 @@ export class Instances {
       await this.#parts.postmasters.remember(id, process.pid);
       const credentials = { ca: chain.ca, client: chain.client };
       const instance = await store.open(id, sealCredentials(sealer, id, credentials));
-      const durationMs = Math.round(performance.now() - started);
-      log.info({ instanceId: id, imageId, port, durationMs }, 'created instance');
+      laps.end('open');
+      const { totalMs: durationMs, parts } = laps;
+      log.info({ instanceId: id, imageId, port, durationMs, parts }, 'created instance');
       return { instance, credentials };
     } catch (error) {
       // Asked before room is made by what is removed.

@@ -1,6 +1,6 @@
 import { networkInterfaces } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
-import { checkServerIdentity } from 'node:tls';
+import { checkServerIdentity, createSecureContext } from 'node:tls';
 import type { ConnectionOptions } from 'node:tls';
 import pg from 'pg';
 import type { Credentials, Instance, InstanceProof } from '../core/instance.ts';
@@ -44,30 +44,36 @@ export class PgInstanceProof implements InstanceProof {
     credentials: Credentials,
     process: { pid: number },
   ): Promise<void> {
+    const { id, port } = instance;
     // A connection without TLS is the cheapest question that a starting Postgres can answer, and must be refused anyway.
-    await this.#waitUntilReady(instance.port, process.pid);
+    await this.#waitUntilReady(port, process.pid);
     const mutual = this.#tls(credentials);
-    const anonymous = { ...mutual, key: undefined, cert: undefined };
-    await Promise.all(
-      listLoopbackAddresses().flatMap((host) => [
-        this.#expectAccess(host, instance, mutual),
-        expectRefusal('plaintext', { host, port: instance.port, user: 'draupnir', ssl: false }),
-        expectRefusal('no client certificate', {
-          host,
-          port: instance.port,
-          user: 'draupnir',
-          ssl: anonymous,
-        }),
-        expectRefusal('another user', { host, port: instance.port, user: 'postgres', ssl: mutual }),
+    const anonymous = this.#tls({ ca: credentials.ca });
+    const hosts = listLoopbackAddresses();
+    // The first session builds the caches that the next one finds.
+    const access = async (): Promise<void> => {
+      for (const host of hosts) await this.#expectAccess(host, { id, port }, mutual);
+    };
+    await Promise.all([
+      access(),
+      ...hosts.flatMap((host) => [
+        // Of the first address that is known by now.
+        ...(host === LOOPBACK
+          ? []
+          : [expectRefusal('plaintext', { host, port, user: 'draupnir', ssl: false })]),
+        expectRefusal('no client certificate', { host, port, user: 'draupnir', ssl: anonymous }),
+        expectRefusal('another user', { host, port, user: 'postgres', ssl: mutual }),
       ]),
-    );
+    ]);
   }
 
-  #tls(credentials: Credentials): ConnectionOptions {
+  /** Read once for all connections. */
+  #tls({ ca, client }: Pick<Credentials, 'ca'> & Partial<Credentials>): ConnectionOptions {
     return {
-      ca: credentials.ca.certificate,
-      cert: credentials.client.certificate,
-      key: credentials.client.key,
+      secureContext: createSecureContext({
+        ca: ca.certificate,
+        ...(client && { cert: client.certificate, key: client.key }),
+      }),
       checkServerIdentity: (_host, certificate) =>
         checkServerIdentity(this.#options.publicHostname, certificate),
     };

@@ -12,7 +12,7 @@ import type { Instances } from '../core/instances.ts';
 import type { Log } from '../core/log.ts';
 import type { Logins } from '../core/login.ts';
 import type { Readiness } from '../core/readiness.ts';
-import { decorateAnswer, sendError } from './answer.ts';
+import { decorateAnswer, keepJsonType, sendError } from './answer.ts';
 import type { VersionCheck } from './api-version.ts';
 import { auditRequests } from './audit.ts';
 import type { ClientAddressFinder } from './client-address.ts';
@@ -79,7 +79,9 @@ export function buildApp(parts: AppParts, tls?: ServerOptions): FastifyInstance 
     // A path that cannot be decoded, or with an id that is far too long, names nothing. No hooks run for it.
     frameworkErrors: (_error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
       decorateAnswer(reply);
-      sendError(reply, buildError('not_found'));
+      const { status, body } = buildError('not_found');
+      // As bytes: without hooks, a charset would stay.
+      void reply.code(status).send(Buffer.from(JSON.stringify(body)));
       logRequest(parts, request, reply);
     },
   };
@@ -96,6 +98,7 @@ export function buildApp(parts: AppParts, tls?: ServerOptions): FastifyInstance 
     next();
   });
   app.addHook('onRequest', requireHost);
+  app.addHook('onSend', keepJsonType);
   const strangers = limitStrangers(app, parts);
   auditRequests(app, parts);
   app.addHook('onResponse', (request, reply, next) => {

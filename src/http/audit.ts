@@ -17,14 +17,25 @@ export function auditRequests(
   app: FastifyInstance,
   parts: { audit: AuditLog; log: Log; findClientAddress: ClientAddressFinder },
 ): void {
-  app.addHook('onRequest', async (request) => {
-    if (findAttempt(describeRoute(request)) !== undefined) await parts.audit.requireWritable();
+  // By callback, and at once where there is nothing to wait for: most requests need no entry.
+  app.addHook('onRequest', (request, _reply, done) => {
+    if (findAttempt(describeRoute(request)) === undefined) done();
+    else parts.audit.requireWritable().then(() => done(), done);
   });
-  app.addHook('onSend', async (request, reply, payload) => {
+  app.addHook('onSend', (request, reply, payload, done) => {
     const routed = describeRoute(request);
     const action = findAction(routed, reply.statusCode);
     // One for the first of a minute: what a flood writes must not fill the disk.
-    if (action === undefined || getNotes(request).repeated === true) return payload;
+    if (action === undefined || getNotes(request).repeated === true) done(null, payload);
+    else enter(request, reply, payload, action).then((sent) => done(null, sent), done);
+  });
+
+  async function enter(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    payload: unknown,
+    action: string,
+  ): Promise<unknown> {
     try {
       await parts.audit.write(describe(request, reply, action, getClientAddress(parts, request)));
       return payload;
@@ -35,9 +46,9 @@ export function auditRequests(
       const reason = 'this was done, but cannot be entered into the audit log; look again later';
       const { status, body } = toHttpError(new DomainError('audit_log_unavailable', reason));
       void reply.code(status).header('retry-after', RETRY_AFTER_S);
-      return Buffer.from(JSON.stringify(body));
+      return JSON.stringify(body);
     }
-  });
+  }
 }
 
 /** Seconds. */

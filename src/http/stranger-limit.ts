@@ -1,6 +1,6 @@
 import rateLimit from '@fastify/rate-limit';
 import type { CreateRateLimitOptions } from '@fastify/rate-limit';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type ClientAddressFinder, toNetwork } from './client-address.ts';
 import { buildTooManyError, TooManyRequests } from './error-body.ts';
 import { getClientAddress } from './identity.ts';
@@ -48,9 +48,18 @@ export function limitStrangers(
     },
   };
 
-  app.addHook('onSend', async (request, reply, payload) => {
+  app.addHook('onSend', (request, reply, payload, done) => {
+    const { statusCode } = reply;
     const { caller, counted } = getNotes(request);
-    if (caller || counted === true || reply.statusCode < 400 || reply.statusCode >= 500) return payload;
+    if (statusCode < 400 || statusCode >= 500 || caller || counted === true) done(null, payload);
+    else countFailure(request, reply, payload).then((sent) => done(null, sent), done);
+  });
+
+  async function countFailure(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    payload: unknown,
+  ): Promise<unknown> {
     try {
       await limit.count(request);
       return payload;
@@ -59,8 +68,8 @@ export function limitStrangers(
       const { status, body } = buildTooManyError(error);
       void reply.code(status).removeHeader('allow').header('retry-after', String(error.retryAfterS));
       getNotes(request).reason = body.id;
-      return Buffer.from(JSON.stringify(body));
+      return JSON.stringify(body);
     }
-  });
+  }
   return limit;
 }

@@ -1,15 +1,25 @@
 import { pino } from 'pino';
 import type { Logger } from 'pino';
 
-/** JSON lines on stdout; `environment` is on each of them. */
+/** Characters that may wait to be written; when nobody takes them off for so long, lines are lost. */
+const MAX_WAITING = 16 * 1024 * 1024;
+
+/**
+ * JSON lines on stdout; `environment` is on each of them. They are written beside the work, each at once or together with those
+ * that came while the one before was written; what waits is written before the process exits.
+ */
 export function createLog(options: { level: string; environment: string }): Logger {
-  return pino({
-    level: options.level,
-    base: { environment: options.environment },
-    timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label) => ({ level: label }) },
-    serializers: { err: describeError },
-  });
+  const lines = pino.destination({ dest: 1, sync: false, maxLength: MAX_WAITING });
+  return pino(
+    {
+      level: options.level,
+      base: { environment: options.environment },
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      serializers: { err: describeError },
+    },
+    lines,
+  );
 }
 
 const FIELDS = ['code', 'script', 'exitCode', 'reason'];

@@ -1,0 +1,50 @@
+import { runRecipe } from '../recipe.ts';
+import type { Recorder } from '../results.ts';
+import { measure } from '../statistics.ts';
+import type { Workbench } from '../workbench.ts';
+
+const SAMPLES = 31;
+/** One of the first kind is dear: the recipe takes seconds. */
+const RECIPE_SAMPLES = 15;
+
+/** Creating and destroying one instance, beside the floor and the recipe of Draupnir 5.3. */
+export async function benchCreate(bench: Workbench, record: Recorder): Promise<void> {
+  await createOurs(bench);
+  await createFloor(bench);
+  const count = bench.count(SAMPLES);
+  for (let round = 0; round < count; round++) {
+    await createFloor(bench, record);
+    await createOurs(bench, record);
+    if (round < bench.count(RECIPE_SAMPLES)) await createByRecipe(bench, record);
+  }
+  await recordParts(bench, record, count);
+}
+
+/** Where the time of the last creations went, as the server says in its log. */
+async function recordParts({ server }: Workbench, record: Recorder, count: number): Promise<void> {
+  const lines = (await server.readLog()).filter(({ msg }) => msg === 'created instance');
+  for (const { parts } of lines.slice(-count)) {
+    for (const [part, ms] of Object.entries(parts as Record<string, number>))
+      record.add(`part_${part}_ms`, ms);
+  }
+}
+
+async function createOurs({ api, imageId }: Workbench, record?: Recorder): Promise<void> {
+  const created = await measure(() => api.createInstance(imageId));
+  const destroyed = await measure(() => api.destroyInstance(created.result.id));
+  record?.add('ours_ms', created.ms);
+  record?.add('destroy_ours_ms', destroyed.ms);
+}
+
+async function createFloor({ floor }: Workbench, record?: Recorder): Promise<void> {
+  const created = await measure(() => floor.start());
+  const destroyed = await measure(() => floor.destroy(created.result));
+  record?.add('floor_ms', created.ms);
+  record?.add('destroy_floor_ms', destroyed.ms);
+}
+
+async function createByRecipe(bench: Workbench, record: Recorder): Promise<void> {
+  const { ms, result: remove } = await measure(() => runRecipe(bench));
+  record.add('recipe_ms', ms);
+  await remove();
+}

@@ -1,0 +1,86 @@
+/**
+ * Measures what the project promises, on this machine: real btrfs, real Postgres, the built program. Floors and ours are
+ * measured in turn, in one run. Writes tmp/bench/results.json, and a table to stdout. As root.
+ */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describeMachine } from './machine.ts';
+import { parseOptions, USAGE } from './options.ts';
+import type { Options } from './options.ts';
+import { PARTS } from './parts.ts';
+import { Recorder, type Results } from './results.ts';
+import { formatResults } from './table.ts';
+import { judge } from './targets.ts';
+import { Workbench } from './workbench.ts';
+
+const OUT = join(import.meta.dirname, '../tmp/bench');
+
+/** sysexits.h */
+const EX_USAGE = 64;
+
+async function main(): Promise<void> {
+  const options = readOptions();
+  let bench: Workbench | undefined;
+  const made = Promise.withResolvers<Workbench>();
+  // What was made goes, also when somebody has enough of it; an installation that is half made is completed before.
+  for (const [signal, code] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+    ['SIGHUP', 129],
+  ] as const) {
+    // Not once: execa ends a process that listens no longer.
+    process.on(signal, () => {
+      tell('interrupted: removing what was made');
+      void made.promise.then((it) => it.remove()).finally(() => process.exit(code));
+    });
+  }
+  try {
+    tell('making an installation');
+    bench = await Workbench.create(options, (it) => {
+      bench = it;
+      made.resolve(it);
+    });
+    const results = await measureParts(bench, options);
+    await mkdir(OUT, { recursive: true });
+    await writeFile(join(OUT, 'results.json'), `${JSON.stringify(results, undefined, 1)}\n`);
+    process.stdout.write(formatResults(results));
+  } finally {
+    await bench?.remove();
+  }
+}
+
+function readOptions(): Options {
+  try {
+    return parseOptions(process.argv.slice(2), Object.keys(PARTS));
+  } catch (error) {
+    tell(`${error instanceof Error ? error.message : 'wrong command line'}\n${USAGE}`);
+    process.exit(EX_USAGE);
+  }
+}
+
+async function measureParts(bench: Workbench, { parts, quick }: Options): Promise<Results> {
+  const results: Results = {
+    startedAt: new Date().toISOString(),
+    machine: await describeMachine(),
+    quick,
+    samples: {},
+    notes: {},
+    targets: [],
+  };
+  for (const name of parts) {
+    const started = performance.now();
+    const recorder = new Recorder();
+    await PARTS[name]?.(bench, recorder);
+    results.samples[name] = recorder.samples;
+    if (recorder.notes.length > 0) results.notes[name] = recorder.notes;
+    tell(`${name}: done in ${Math.round((performance.now() - started) / 1000)} s`);
+  }
+  results.targets = judge(results);
+  return results;
+}
+
+function tell(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+await main();
