@@ -21,8 +21,8 @@ reconcile_interval = "200ms"`;
 const SEED = readSeed();
 /** For the work that is asked for again, on a busy machine, in milliseconds. */
 const RETRY_LIMIT_MS = 60_000;
-/** How many faults of one operation the smoke tries. */
-const SMOKE = 4;
+/** How many faults of one operation a run of the whole matrix tries, and the smoke of it. */
+const LIMIT = FULL ? 25 : 4;
 
 let failpoints: Failpoints;
 let server: Server;
@@ -42,16 +42,13 @@ interface Fault {
   restart: boolean;
 }
 
-/**
- * The soak tries every point with every action, with and without a restart; the whole matrix every point, and the smoke a few,
- * with what the seed chooses.
- */
+/** The soak tries every point with every action, with and without a restart; other runs try what the seed chooses. */
 function listFaults(points: readonly Failpoint[]): Fault[] {
   const faults = points.map((point) =>
     listActions(point).flatMap((action) => [true, false].map((restart) => ({ point, action, restart }))),
   );
   if (SOAK) return faults.flat();
-  const size = FULL ? points.length : Math.min(SMOKE, points.length);
+  const size = Math.min(LIMIT, points.length);
   const chosen = fc.shuffledSubarray(faults, { minLength: size, maxLength: size });
   const one = chosen.chain((some) => fc.tuple(...some.map((each) => fc.constantFrom(...each))));
   return fc.sample(one, { seed: SEED, numRuns: 1 }).flat();
