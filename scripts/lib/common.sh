@@ -90,9 +90,18 @@ delete_subvolume() {
   local path=$1 nested
   if [[ ! -e ${path} ]]; then return 0; fi
   if btrfs -q subvolume delete -- "${path}" >/dev/null 2>&1; then return 0; fi
+  # Nothing can be taken out of one that is read-only. find(1) comes to what has too long a path for a program.
+  find "${path}" -type d -inum 256 -execdir btrfs property set -ts {} ro false \; >/dev/null 2>&1 || true
   while IFS= read -r -d '' nested; do
-    btrfs -q subvolume delete -- "${nested}" >/dev/null
+    btrfs -q subvolume delete -- "${nested}" >/dev/null 2>&1 || true
   done < <(find "${path}" -depth -mindepth 1 -type d -inum 256 -print0)
+  # Those with such a path are moved to the top, one after the other.
+  while true; do
+    nested=${path}/nested-$$-${RANDOM}${RANDOM}
+    find "${path}" -depth -mindepth 1 -type d -inum 256 -execdir mv -T -- {} "${nested}" \; -quit
+    if [[ ! -d ${nested} ]]; then break; fi
+    btrfs -q subvolume delete -- "${nested}" >/dev/null
+  done
   btrfs -q subvolume delete -- "${path}" >/dev/null
 }
 

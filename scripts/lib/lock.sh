@@ -1,9 +1,9 @@
 # shellcheck shell=bash
 #
 # One writer per object, whatever the server thinks. The lock of an object is a file of the run directory; it holds the process
-# ids of the script that has the lock, and of what that script has made work for it in the background.
+# ids and the name of the script that has the lock, and of what that script has made work for it in the background.
 
-# lock NAME: NAME is image-ID or instance-ID. Waits for a run that is about to end; one that does not has been given up by the
+# lock NAME: NAME is image-ID, instance-ID or that of something there is one of. Waits for a run that is about to end; one that does not has been given up by the
 # server, which never starts a second: it is ended, so that its object can be put in order.
 # Sets LOCK_FILE, which whoever holds the lock may remove: a file that went while we waited for it locks nobody out, so
 # the next one is taken.
@@ -33,31 +33,32 @@ try_lock() {
 # claim_lock NAME: we have the lock. A script that was killed may have left a worker, which would go on beside us.
 claim_lock() {
   end_holders "$1"
-  printf '%s\n' "$$" >"${LOCK_FILE}"
+  printf '%s %s\n' "$$" "${0##*/}" >"${LOCK_FILE}"
 }
 
 # note_worker: called by a part of the script that works in the background, before anything else. The lock stays with the script.
 note_worker() {
-  printf '%s\n' "${BASHPID}" >>"${LOCK_FILE}"
+  printf '%s %s\n' "${BASHPID}" "${0##*/}" >>"${LOCK_FILE}"
   exec 9>&-
 }
 
 # end_holders NAME: ends the scripts that the lock file names and all that they have started, and waits for their end.
 end_holders() {
-  local name=$1 pids=() pid
-  mapfile -t pids <"${LOCK_FILE}"
-  for pid in "${pids[@]}"; do
-    if is_script "${pid}" "${name}"; then end_script "${pid}"; fi
+  local name=$1 holders=() holder pid script
+  mapfile -t holders <"${LOCK_FILE}"
+  for holder in "${holders[@]}"; do
+    read -r pid script <<<"${holder}"
+    if is_script "${pid}" "${script}" "${name}"; then end_script "${pid}"; fi
   done
 }
 
-# is_script PID NAME: whether the process is one of our scripts at work on that object; a process id may have gone to another.
+# is_script PID SCRIPT NAME: whether the process is that script at work on that object; a process id may have gone to another.
 is_script() {
   local words=()
   [[ $1 =~ ^[1-9][0-9]*$ ]] || return 1
   mapfile -d '' -t words 2>/dev/null <"/proc/$1/cmdline" || return 1
   # The line of the kernel: interpreter, its option, script, arguments (execve(2), "Interpreter scripts").
-  [[ ${words[2]-} == "${SCRIPTS}/draupnir-"*"-${2%-*}" && ${words[3]-} == "${2##*-}" ]]
+  [[ ${words[2]-} == "${SCRIPTS}/$2" && (${3} != *-* || ${words[3]-} == "${3##*-}") ]]
 }
 
 # end_script PID: a script of ours and all that it has started. The sudo that runs it has stopped together with it, as it does

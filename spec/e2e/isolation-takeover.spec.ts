@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { Instance } from './support/api.ts';
 import { Attacker } from './support/attacker.ts';
 import { Bystander } from './support/bystander.ts';
+import { diagnose } from './support/doctor.ts';
 import { hashHostFiles, listStrayFiles } from './support/host-files.ts';
 import { type HostState, listListeningPorts, readHostState } from './support/host-state.ts';
 import { connect, query } from './support/instance-client.ts';
@@ -113,6 +114,15 @@ const PLANTED: [string, string][] = [
     'mkdir $D/sub; btrfs subvolume create $D/sub/one; btrfs subvolume create $D/sub/one/two; btrfs subvolume snapshot $D $D/sub/three; true',
   ],
   [
+    'a subvolume within one that is read-only',
+    'btrfs subvolume create $D/a; btrfs subvolume create $D/a/b; btrfs property set -ts $D/a ro true',
+  ],
+  [
+    'subvolumes below a path that is too long for any program',
+    `cd $D; for i in {1..25}; do n=$(printf 'n%.0s' {1..200}); mkdir $n; cd $n; done
+    btrfs subvolume create one; btrfs subvolume create one/two; btrfs property set -ts one ro true`,
+  ],
+  [
     'a socket directory full of other things',
     `rm -rf $RUN/.s*; ln -s /etc/passwd $RUN/.s.PGSQL.$PORT; mkdir -p $RUN/x/y; ln -s / $RUN/z`,
   ],
@@ -161,6 +171,8 @@ describe.each(PLANTED)('an instance that plants %s', (_what, script) => {
     ]);
     expect(await server.api.getInstance(instance.id)).toMatchObject({ id: instance.id });
     expect(await server.api.listInstanceIds()).toContain(instance.id);
+    // Whatever is planted, doctor sees the rest.
+    expect((await diagnose()).checked).toMatchObject({ I2: expect.any(Number) as number });
     const other = await server.api.createInstance(inject('e2e').imageId);
     expect(await query(other, 'SELECT 1')).toEqual([1]);
     await server.api.destroyInstance(other.id);

@@ -233,6 +233,20 @@ describe('an instance whose Postgres dies', () => {
     expect(await query(bystander, 'SELECT 1')).toEqual([1]);
   });
 
+  it('comes back though its owner has put a function in the place of one of ours', async () => {
+    const instance = await createInstance();
+    const statements = [
+      'CREATE SCHEMA evil',
+      `CREATE FUNCTION evil.current_setting(text) RETURNS text LANGUAGE sql
+        AS 'SELECT pg_catalog.pg_sleep(100000)::text'`,
+      'ALTER ROLE draupnir SET search_path = evil, pg_catalog',
+    ];
+    for (const sql of statements) await query(instance, sql, { database: 'postgres' });
+    for (const { pid } of await listProcessesOf(INSTANCE_UID_BASE + instance.id)) signal(pid, 'SIGKILL');
+    const one = await waitUntil('it answers', () => query(instance, 'SELECT 1').catch(() => undefined));
+    expect(one).toEqual([1]);
+  });
+
   it('and cannot be started says why, and comes back when that is mended', async () => {
     const instance = await createInstance();
     const control = join(getInstallation().data, 'instances', String(instance.id), 'global/pg_control');

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { DomainError } from './errors.ts';
 import { OWNED } from './instance.ts';
 import type { Instance } from './instance.ts';
@@ -22,6 +23,8 @@ const MAX_ATTEMPTS = 5;
 const RECOVERED_MS = LONGEST_DELAY_MS + 60_000;
 /** Instances that are started at once, after a reboot for example. */
 const CONCURRENCY = 4;
+/** How long a round waits for its instances, in milliseconds. */
+const PATIENCE_MS = 5000;
 
 /** How the starts of one instance went lately. */
 interface History {
@@ -37,36 +40,52 @@ interface History {
 export class InstanceSupervisor {
   readonly #parts: SupervisorParts;
   readonly #now: () => number;
+  readonly #patienceMs: number;
   readonly #histories = new Map<number, History>();
+  readonly #limiter = new Limiter({ concurrency: CONCURRENCY, queueLength: Number.MAX_SAFE_INTEGER });
+  /** Ids of those that a round is at. */
+  readonly #checking = new Set<number>();
 
-  /** `now`: a clock in milliseconds that never goes back. */
-  constructor(parts: SupervisorParts, now: () => number = () => performance.now()) {
+  /** `now`: a clock in milliseconds that never goes back; `patienceMs`: how long a round waits for its instances. */
+  constructor(
+    parts: SupervisorParts,
+    now: () => number = () => performance.now(),
+    patienceMs: number = PATIENCE_MS,
+  ) {
     this.#parts = parts;
     this.#now = now;
+    this.#patienceMs = patienceMs;
   }
 
-  /** One round over all instances. Begins no more work once the signal fires. Throws `storage_unavailable`. */
+  /**
+   * One round over all instances. Does not wait for one that takes long, whose owner may want that: the next rounds leave it out
+   * until it has come to an end. Begins no more work once the signal fires. Throws `storage_unavailable`.
+   */
   async run(signal?: AbortSignal): Promise<void> {
     await this.#parts.volume.requireMounted();
     const instances = (await this.#parts.store.list()).filter(({ status }) => OWNED.includes(status));
     this.#forgetAllBut(new Set(instances.map(({ id }) => id)));
-    const limiter = new Limiter({ concurrency: CONCURRENCY, queueLength: instances.length });
-    const checks = instances.map((instance) =>
-      limiter.run(async () => {
-        if (!signal?.aborted) await this.#check(instance);
-      }),
-    );
-    await Promise.all(checks);
+    const checks = instances
+      .filter(({ id }) => !this.#checking.has(id))
+      .map(async (instance) => {
+        this.#checking.add(instance.id);
+        await this.#check(instance, signal).finally(() => this.#checking.delete(instance.id));
+      });
+    const timer = new AbortController();
+    const patience = delay(this.#patienceMs, undefined, { signal: timer.signal }).catch(() => undefined);
+    await Promise.race([Promise.all(checks), patience]).finally(() => timer.abort());
   }
 
-  async #check(instance: Instance): Promise<void> {
+  async #check(instance: Instance, signal: AbortSignal | undefined): Promise<void> {
     const { store, postmasters, log } = this.#parts;
     const { id, status } = instance;
     try {
       if (await postmasters.isAlive(id)) {
         if (status !== 'ready') await store.transition(id, ['stopped', 'failed'], 'ready');
       } else if (this.#isDue(id) && (await this.#isGuarded())) {
-        await this.#start(instance);
+        await this.#limiter.run(async () => {
+          if (!signal?.aborted) await this.#start(instance);
+        });
       }
     } catch (error) {
       // The trouble of one must not keep the others waiting.

@@ -5,13 +5,8 @@ import type { ConnectionOptions, PeerCertificate } from 'node:tls';
 import pg from 'pg';
 import type { CertificateChain, Credentials } from '../core/instance.ts';
 import type { CertificateProof, CertifiedInstance, Reception } from '../core/instance-certificates.ts';
-import {
-  createClient,
-  expectRefusal,
-  isStarting,
-  listLoopbackAddresses,
-  LOOPBACK,
-} from './instance-proof.ts';
+import { converse } from './conversation.ts';
+import { expectRefusal, isStarting, listLoopbackAddresses, LOOPBACK } from './instance-proof.ts';
 
 /** Longest time until a running Postgres has read its new certificates, in milliseconds. */
 const RELOAD_TIMEOUT_MS = 10_000;
@@ -92,13 +87,10 @@ async function expectAdmission(access: {
   port: number;
   ssl: ConnectionOptions;
 }): Promise<void> {
-  const client = createClient({ ...access, user: 'draupnir' });
   try {
-    await client.connect();
+    await converse({ ...access, user: 'draupnir' });
   } catch (error) {
     if (!(error instanceof pg.DatabaseError) || isStarting(error)) throw error;
-  } finally {
-    await client.end();
   }
 }
 

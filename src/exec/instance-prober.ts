@@ -1,5 +1,4 @@
 import { X509Certificate } from 'node:crypto';
-import { Socket } from 'node:net';
 import { checkServerIdentity } from 'node:tls';
 import type { ConnectionOptions } from 'node:tls';
 import pg from 'pg';
@@ -7,7 +6,8 @@ import type { ClientCredentials, Sealer } from '../core/instance.ts';
 import { openCredentials } from '../core/sealed-credentials.ts';
 import type { Answer, Probe, Prober } from '../doctor/answer.ts';
 import type { InstanceRecord } from '../doctor/records.ts';
-import { createClient, listLoopbackAddresses, OWNERS_DOING } from './instance-proof.ts';
+import { converse, TOO_LONG } from './conversation.ts';
+import { listLoopbackAddresses, OWNERS_DOING } from './instance-proof.ts';
 
 export interface ProberOptions {
   /** Name in the certificates. */
@@ -87,31 +87,25 @@ async function ask(question: {
   name: string | undefined;
 }): Promise<Answer> {
   const { host, port, ssl, name } = question;
-  const socket = new Socket();
-  const client = createClient({ host, port, user: 'draupnir', ssl, stream: () => socket });
-  const silence = Promise.withResolvers<Answer>();
-  const timer = setTimeout(() => silence.resolve({ host, kind: 'silent' }), TIMEOUT_MS);
-  const answer = (async (): Promise<Answer> => {
-    try {
-      await client.connect();
-      // SHOW, unlike a function, cannot be another one of the same name.
-      const { rows } = await client.query<{ cluster_name: string }>('SHOW cluster_name');
-      await client.end();
-      return { host, kind: name === undefined || rows[0]?.cluster_name === name ? 'itself' : 'other' };
-    } catch (error) {
-      return classify(host, error);
-    }
-  })();
+  let says: string | undefined;
   try {
-    return await Promise.race([answer, silence.promise]);
-  } finally {
-    clearTimeout(timer);
-    // A Postgres that says nothing would not take leave either.
-    socket.destroy();
+    await converse(
+      { host, port, user: 'draupnir', ssl },
+      async (client) => {
+        // SHOW, unlike a function, cannot be another one of the same name.
+        const { rows } = await client.query<{ cluster_name: string }>('SHOW cluster_name');
+        says = rows[0]?.cluster_name;
+      },
+      TIMEOUT_MS,
+    );
+  } catch (error) {
+    return classify(host, error);
   }
+  return { host, kind: name === undefined || says === name ? 'itself' : 'other' };
 }
 
 function classify(host: string, error: unknown): Answer {
+  if (error instanceof Error && error.message === TOO_LONG) return { host, kind: 'silent' };
   const code =
     error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
   if (code === 'ECONNREFUSED') return { host, kind: 'refused' };

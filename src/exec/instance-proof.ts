@@ -4,6 +4,7 @@ import { checkServerIdentity, createSecureContext } from 'node:tls';
 import type { ConnectionOptions } from 'node:tls';
 import pg from 'pg';
 import type { Credentials, Instance, InstanceProof } from '../core/instance.ts';
+import { converse } from './conversation.ts';
 import { hasEnded, readProcStat } from './proc-stat.ts';
 
 export interface ProofOptions {
@@ -16,8 +17,6 @@ export interface ProofOptions {
 export const LOOPBACK = '127.0.0.1';
 const LOOPBACK_IPV6 = '::1';
 const POLL_MS = 5;
-/** Longest time of one connection, in milliseconds. */
-const CONNECT_TIMEOUT_MS = 10_000;
 
 /** SQLSTATEs, PostgreSQL manual appendix A. */
 const INVALID_AUTHORIZATION = '28000';
@@ -100,21 +99,17 @@ export class PgInstanceProof implements InstanceProof {
     instance: Pick<Instance, 'id' | 'port'>,
     ssl: ConnectionOptions,
   ): Promise<void> {
-    const client = createClient({ host, port: instance.port, user: 'draupnir', ssl });
     try {
-      await client.connect();
-      const { rows } = await client.query<{ cluster: string }>(
-        `SELECT current_setting('cluster_name') AS cluster`,
-      );
-      const cluster = rows[0]?.cluster;
-      if (cluster !== `draupnir-instance-${instance.id}`) {
-        throw new Error(`port ${instance.port} is answered by another Postgres`);
-      }
+      await converse({ host, port: instance.port, user: 'draupnir', ssl }, async (client) => {
+        // SHOW, unlike a function, cannot be another one of the same name.
+        const { rows } = await client.query<{ cluster_name: string }>('SHOW cluster_name');
+        if (rows[0]?.cluster_name !== `draupnir-instance-${instance.id}`) {
+          throw new Error(`port ${instance.port} is answered by another Postgres`);
+        }
+      });
     } catch (error) {
       // It was said over TLS by the one Postgres whose certificate this CA has signed, to a client whose certificate it took.
       if (!(error instanceof pg.DatabaseError) || !OWNERS_DOING.includes(error.code ?? '')) throw error;
-    } finally {
-      await client.end();
     }
   }
 }
@@ -131,32 +126,13 @@ export function listLoopbackAddresses(): string[] {
 
 /** Connects and resolves when Postgres itself refuses, for the right reason. */
 export async function expectRefusal(refusal: Refusal, config: pg.ClientConfig): Promise<void> {
-  const client = createClient(config);
   try {
-    await client.connect();
+    await converse(config);
   } catch (error) {
     if (isRefusal(refusal, error)) return;
     throw error;
-  } finally {
-    await client.end();
   }
   throw new Error(`Postgres admits a connection with ${refusal}`);
-}
-
-/** A client for database `postgres` of an instance that sends no password and takes nothing from the environment. */
-export function createClient(config: pg.ClientConfig): pg.Client {
-  const client = new pg.Client({
-    ...config,
-    database: 'postgres',
-    // No rule of ours asks for a password. A function, because pg takes an empty text for none and reads PGPASSWORD.
-    password: () => '',
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    // What the source has set for all sessions must not stop the question.
-    options: '-c statement_timeout=0',
-  });
-  // A refused client may report its closed socket once more; the outcome is already known.
-  client.on('error', () => undefined);
-  return client;
 }
 
 /** One SQLSTATE stands for several refusals, so the message decides; `lc_messages` is C in our configuration. */

@@ -21,7 +21,7 @@ export interface Choices {
 export const UID_COUNT = 1_000_000;
 
 /** Runs of the tests that go on at the same time on one host take a slot each: a digit. */
-const SLOT = readSlot(process.env.DRAUPNIR_E2E_SLOT);
+export const SLOT = readSlot(process.env.DRAUPNIR_E2E_SLOT);
 
 /** Installations of this slot's run, and of earlier ones. */
 export const PARENT = '/var/lib';

@@ -1,7 +1,7 @@
 /** A Postgres of a test's own that listens on both loopback addresses with TLS, configured as instances are. */
+import { randomInt } from 'node:crypto';
 import { chown, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
@@ -108,12 +108,17 @@ async function askOnce(config: pg.ClientConfig, sql: string): Promise<unknown> {
   }
 }
 
+/** Below those that the kernel gives to clients, who would take one before Postgres does (ip(7), ip_local_port_range). */
 async function findFreePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+  for (;;) {
+    const port = randomInt(25_000, 32_000);
+    const server = createServer();
+    const free = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false));
+      server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+    });
+    if (free) return port;
+  }
 }
 
 async function findPrograms(): Promise<string> {

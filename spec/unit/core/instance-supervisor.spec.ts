@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { DomainError } from '../../../src/core/errors.ts';
 import { CALLERS } from '../fakes/fake-authenticator.ts';
 import { createWorld, type World } from '../fakes/world.ts';
@@ -131,6 +131,17 @@ describe('the supervisor of the instances', () => {
     await world.supervisor.run();
     expect(getState(first).status).toBe('stopped');
     expect(getState(second)).toEqual(READY);
+  });
+
+  it('does not wait for one that takes for ever, nor begin it twice', async () => {
+    const [slow, other] = [await createDead(), await createDead()];
+    const hold = world.steps.hold(`disk.startInstance ${slow}`);
+    await world.supervisor.run();
+    expect(getState(other)).toEqual(READY);
+    await world.supervisor.run();
+    expect(world.steps.taken.filter((step) => step === `disk.startInstance ${slow}`)).toHaveLength(1);
+    hold.release();
+    await vi.waitFor(() => expect(world.disk.existing.get(slow)).toBe('open'));
   });
 
   it('leaves alone what is made or goes away', async () => {

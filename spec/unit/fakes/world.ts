@@ -208,7 +208,7 @@ export function createWorld() {
     finaliseTimeoutMs: 60_000,
   });
   let now = 0;
-  const supervisor = new InstanceSupervisor({ ...parts, storage: parts.disk }, () => now);
+  const supervisor = new InstanceSupervisor({ ...parts, storage: parts.disk }, () => now, 100);
   /** Lets the time of the supervisor pass, in milliseconds. */
   const pass = (ms: number): void => {
     now += ms;
