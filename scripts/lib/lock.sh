@@ -3,8 +3,8 @@
 # One writer per object, whatever the server thinks. The lock of an object is a file of the run directory; it holds the process
 # ids and the name of the script that has the lock, and of what that script has made work for it in the background.
 
-# lock NAME: NAME is image-ID, instance-ID or that of something there is one of. Waits for a run that is about to end; one that does not has been given up by the
-# server, which never starts a second: it is ended, so that its object can be put in order.
+# lock NAME: NAME is image-ID, instance-ID or that of something there is one of. Waits for a run that is about to end; one that
+# does not has been given up by the server, which never starts a second: it is ended, so that its object can be put in order.
 # Sets LOCK_FILE, which whoever holds the lock may remove: a file that went while we waited for it locks nobody out, so
 # the next one is taken.
 lock() {
@@ -13,6 +13,7 @@ lock() {
     exec 9<>"${LOCK_FILE}"
     if ! flock -w "${LOCK_WAIT}" 9; then
       end_holders "$1"
+      end_nameless_holder "$1"
       flock -w "${LOCK_WAIT}" 9 || die "${EX_SOFTWARE}" "another operation on $1 is still running"
     fi
     if [[ /dev/fd/9 -ef ${LOCK_FILE} ]]; then break; fi
@@ -49,6 +50,18 @@ end_holders() {
   for holder in "${holders[@]}"; do
     read -r pid script <<<"${holder}"
     if is_script "${pid}" "${script}" "${name}"; then end_script "${pid}"; fi
+  done
+}
+
+# end_nameless_holder NAME: the same for one that has not come to write its name since it has the lock. The kernel tells who has it
+# (proc_pid_fdinfo(5), "lock").
+end_nameless_holder() {
+  local name=$1 file pid words=()
+  for file in $(grep -ls '^lock:.* FLOCK ' /proc/[1-9]*/fdinfo/9 || true); do
+    pid=${file#/proc/} pid=${pid%%/*}
+    if [[ /proc/${pid}/fd/9 -ef ${LOCK_FILE} ]] && mapfile -d '' -t words 2>/dev/null <"/proc/${pid}/cmdline"; then
+      if is_script "${pid}" "${words[2]##*/}" "${name}"; then end_script "${pid}"; fi
+    fi
   done
 }
 

@@ -42,16 +42,24 @@ interface Fault {
   restart: boolean;
 }
 
-/** The soak tries every point with every action, with and without a restart; other runs try what the seed chooses. */
+/** The soak tries every point with every action, with and without a restart; other runs one fault of each, in the seed's order. */
 function listFaults(points: readonly Failpoint[]): Fault[] {
   const faults = points.map((point) =>
     listActions(point).flatMap((action) => [true, false].map((restart) => ({ point, action, restart }))),
   );
   if (SOAK) return faults.flat();
-  const size = Math.min(LIMIT, points.length);
-  const chosen = fc.shuffledSubarray(faults, { minLength: size, maxLength: size });
-  const one = chosen.chain((some) => fc.tuple(...some.map((each) => fc.constantFrom(...each))));
+  const shuffled = fc.shuffledSubarray(faults, { minLength: faults.length });
+  const one = shuffled.chain((each) => fc.tuple(...each.map((some) => fc.constantFrom(...some))));
   return fc.sample(one, { seed: SEED, numRuns: 1 }).flat();
+}
+
+/**
+ * How many of the faults are to be reached. Not all can be: where work of the background was traced too, its points are not always
+ * passed again.
+ */
+function countWanted(faults: readonly Fault[]): number {
+  const half = Math.ceil(faults.length / 2);
+  return SOAK ? half : Math.min(LIMIT, half);
 }
 
 function listActions({ ofServer }: Failpoint): FaultAction[] {
@@ -68,7 +76,7 @@ function waitForScripts(): Promise<HostState> {
 
 /** Injects one fault and asks until all is done; resolves to how long that took, or undefined when it was not reached. */
 async function tryFault(operation: Operation, fault: Fault, before: HostState): Promise<number | undefined> {
-  const id = await operation.prepare();
+  const id = await prepare(operation);
   await failpoints.arm(fault.point, fault.action, server.pid);
   const first = await operation.ask(id).catch((error: unknown) => error as Error);
   const reached = await failpoints.disarm();
@@ -78,17 +86,17 @@ async function tryFault(operation: Operation, fault: Fault, before: HostState): 
   else if (reached && fault.restart) expect(await server.stop()).toBe(0);
   if (!server.isRunning) await startServer();
 
-  const answers = first instanceof Error ? [] : [first];
-  let answer = answers.find((each) => operation.isDone(each));
+  const answers = [first];
+  let answer = first instanceof Error || !operation.isDone(first) ? undefined : first;
   let workMs = 0;
   answer ??= await waitUntil(
     'it is done',
     async () => {
       const asked = performance.now();
-      const next = await operation.ask(id).catch(() => undefined);
+      const next = await operation.ask(id).catch((error: unknown) => error as Error);
       workMs = performance.now() - asked;
-      if (next) answers.push(next);
-      return next && operation.isDone(next) ? next : undefined;
+      answers.push(next);
+      return !(next instanceof Error) && operation.isDone(next) && next;
     },
     RETRY_LIMIT_MS,
   ).catch((error: unknown) => {
@@ -107,8 +115,17 @@ async function tryFault(operation: Operation, fault: Fault, before: HostState): 
   return reached ? convergenceMs : undefined;
 }
 
-function describeAnswers(answers: readonly Answer[]): string {
-  return answers.map(({ status, text }) => `${status} ${text}`).join(', ') || 'by nobody';
+/** What was answered, each answer once. */
+function describeAnswers(answers: readonly (Answer | Error)[]): string {
+  const texts = answers.map((each) =>
+    each instanceof Error ? `nothing (${each.message})` : `${each.status} ${each.text}`,
+  );
+  return `${texts.length} times: ${[...new Set(texts)].join(', ')}`;
+}
+
+/** The deadlines are short for a disk that has a bad moment; what is only prepared is asked for again then. */
+function prepare(operation: Operation): Promise<number> {
+  return waitUntil('all is prepared', () => operation.prepare().catch(() => undefined), RETRY_LIMIT_MS);
 }
 
 /** The tests of these operations: whatever breaks at any of their points, each is done in the end, and nothing else. */
@@ -133,15 +150,17 @@ export function describeOperations(names: readonly (keyof typeof OPERATIONS)[]):
       async ({ task }) => {
         await clear();
         const before = await waitForScripts();
-        const id = await operation.prepare();
-        const points = await failpoints.trace(async () =>
-          expect(operation.isDone(await operation.ask(id))).toBe(true),
+        const id = await prepare(operation);
+        const points = await failpoints.trace(() =>
+          waitUntil('it is done', async () => operation.isDone(await operation.ask(id)), RETRY_LIMIT_MS),
         );
         await clear();
         const faults = listFaults(points);
         const problems: string[] = [];
         let [worst, tried] = [0, 0];
+        const wanted = countWanted(faults);
         for (const fault of faults) {
+          if (!SOAK && tried === wanted) break;
           const what = `${fault.action} at ${fault.point.name}${fault.restart ? ', restarted' : ''}`;
           try {
             const convergenceMs = await tryFault(operation, fault, before);
@@ -164,7 +183,7 @@ export function describeOperations(names: readonly (keyof typeof OPERATIONS)[]):
           recordFaults(task, { group: 'A', tried, convergenceMs: worst, stuck: problems.length, seed: SEED });
         }
         expect(problems).toEqual([]);
-        expect(tried).toBeGreaterThan(faults.length / 2);
+        expect(tried).toBeGreaterThanOrEqual(wanted);
       },
     );
   });
