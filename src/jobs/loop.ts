@@ -10,9 +10,24 @@ export interface LoopOptions {
   log: Log;
 }
 
-/** Runs rounds, never two at once, until it is stopped. A round that fails is logged; the next one comes all the same. */
+/** A failure that goes on, such as a database that is away, is logged again after this time, in milliseconds. */
+const REMINDER_MS = 60_000;
+
+/** The rounds have failed since a while, for the same reason. */
+interface Failure {
+  reason: string;
+  loggedAt: number;
+  /** Rounds that failed since the first was logged. */
+  rounds: number;
+}
+
+/**
+ * Runs rounds, never two at once, until it is stopped. The next round comes also after one that failed. The log tells when rounds
+ * begin to fail, reminds of it, and tells when they succeed again.
+ */
 export class Loop {
   readonly #options: LoopOptions;
+  #failure: Failure | undefined;
   readonly #stop = new AbortController();
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> = Promise.resolve();
@@ -34,15 +49,33 @@ export class Loop {
   }
 
   async #run(): Promise<void> {
-    const { name, intervalMs, round, log } = this.#options;
+    const { intervalMs, round } = this.#options;
     const started = Date.now();
     try {
       await round(this.#stop.signal);
+      this.#noteSuccess();
     } catch (error) {
-      log.error({ loop: name, err: error }, 'round failed');
+      this.#noteFailure(error);
     }
     if (this.#stop.signal.aborted) return;
     const delayMs = Math.min(intervalMs, Math.max(0, started + intervalMs - Date.now()));
     this.#timer = setTimeout(() => this.start(), delayMs);
+  }
+
+  #noteSuccess(): void {
+    const { name, log } = this.#options;
+    if (this.#failure) log.info({ loop: name, failedRounds: this.#failure.rounds }, 'rounds succeed again');
+    this.#failure = undefined;
+  }
+
+  #noteFailure(error: unknown): void {
+    const { name, log } = this.#options;
+    const reason = error instanceof Error ? error.message : '';
+    const same = this.#failure?.reason === reason ? this.#failure : undefined;
+    const rounds = (this.#failure?.rounds ?? 0) + 1;
+    const now = Date.now();
+    const isDue = !same || now >= same.loggedAt + REMINDER_MS;
+    if (isDue) log.error({ loop: name, failedRounds: rounds, err: error }, 'round failed');
+    this.#failure = { reason, loggedAt: isDue ? now : same.loggedAt, rounds };
   }
 }

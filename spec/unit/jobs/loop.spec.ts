@@ -10,6 +10,7 @@ function createLoop() {
   const signals: AbortSignal[] = [];
   const starts: number[] = [];
   const errors: object[] = [];
+  const infos: object[] = [];
   const quiet = (): void => undefined;
   const loop = new Loop({
     name: 'test',
@@ -21,10 +22,14 @@ function createLoop() {
       starts.push(Date.now());
       return round.promise;
     },
-    log: { info: quiet, warn: quiet, error: (fields) => void errors.push(fields) },
+    log: {
+      info: (fields) => void infos.push(fields),
+      warn: quiet,
+      error: (fields) => void errors.push(fields),
+    },
   });
   const end = (): void => rounds.at(-1)?.resolve(undefined);
-  return { loop, rounds, signals, starts, errors, end };
+  return { loop, rounds, signals, starts, errors, infos, end };
 }
 
 describe('a loop', () => {
@@ -63,6 +68,27 @@ describe('a loop', () => {
     await vi.advanceTimersByTimeAsync(1000);
     expect(errors).toMatchObject([{ loop: 'test' }]);
     expect(starts).toHaveLength(2);
+    end();
+    await loop.stop();
+  });
+
+  it('logs a failure that goes on once a minute, another one at once, and the end of it', async () => {
+    const { loop, rounds, errors, infos, end } = createLoop();
+    const fail = async (reason: string): Promise<void> => {
+      rounds.at(-1)?.reject(new Error(reason));
+      await vi.advanceTimersByTimeAsync(1000);
+    };
+    loop.start();
+    for (let second = 0; second < 61; second++) await fail('no database');
+    expect(errors).toMatchObject([{ failedRounds: 1 }, { failedRounds: 61 }]);
+    await fail('no volume');
+    expect(errors).toHaveLength(3);
+    expect(infos).toEqual([]);
+    end();
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(infos).toEqual([{ loop: 'test', failedRounds: 62 }]);
+    await fail('no database');
+    expect(errors).toHaveLength(4);
     end();
     await loop.stop();
   });
