@@ -1,4 +1,4 @@
-import { open, readFile } from 'node:fs/promises';
+import { open, readdir, readFile } from 'node:fs/promises';
 import { spawn } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { asUser } from './host.ts';
@@ -85,4 +85,15 @@ export async function isRunning(pid: number, daemon: Pick<Daemon, 'argv'>): Prom
   } catch {
     return false;
   }
+}
+
+/** Process ids of all that run with exactly this command line, whoever has started them. */
+export async function findProcesses(argv: readonly string[]): Promise<number[]> {
+  const found: number[] = [];
+  for (const name of await readdir('/proc')) {
+    if (!/^[1-9][0-9]*$/.test(name)) continue;
+    const command = await readFile(`/proc/${name}/cmdline`, 'utf8').catch(() => '');
+    if (command === argv.map((word) => `${word}\0`).join('')) found.push(Number(name));
+  }
+  return found;
 }

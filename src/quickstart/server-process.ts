@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { request } from 'node:https';
 import { SERVER_USER } from './accounts.ts';
-import { startDaemon, stopDaemon, waitUntilReady } from './daemon.ts';
+import { findProcesses, startDaemon, stopDaemon, waitUntilReady } from './daemon.ts';
 import type { Daemon } from './daemon.ts';
 import type { Layout } from './layout.ts';
 import type { Made } from './made.ts';
@@ -15,8 +15,14 @@ export async function startServer(layout: Layout, made: Made, url: string): Prom
   await waitUntilReady(daemon, pid, () => answers(`${url}/health_check`, ca));
 }
 
+/** Stops the server, also one that somebody has started again by hand. */
 export async function stopServer(layout: Layout, made: Made): Promise<void> {
-  await stopDaemon(layout, made, describeServer(layout), 'SIGTERM');
+  const daemon = describeServer(layout);
+  await stopDaemon(layout, made, daemon, 'SIGTERM');
+  for (const pid of await findProcesses(daemon.argv)) {
+    made.processes[daemon.name] = pid;
+    await stopDaemon(layout, made, daemon, 'SIGTERM');
+  }
 }
 
 function describeServer(layout: Layout): Daemon {
