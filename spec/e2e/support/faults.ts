@@ -13,6 +13,8 @@ export interface FaultFigures {
   tried: number;
   /** The longest time until all was right again, in milliseconds. */
   convergenceMs?: number;
+  /** After which fault that was. */
+  worstFault?: string;
   /** Subvolumes, processes, ports and the like without a record. */
   orphans?: number;
   /** Records that stay in a state that should pass. */

@@ -12,6 +12,8 @@ export interface GroupFigures {
   /** Faults injected; a test that counts none is one. */
   tried: number;
   worst_convergence_ms: number | null;
+  /** After which fault that was, where the tests tell. */
+  worst_fault: string | null;
   orphans: number;
   stuck: number;
   seed: number | null;
@@ -41,7 +43,10 @@ export function sumUp(tests: readonly TestFigures[]): Figures {
     sum.stuck += figures?.stuck ?? 0;
     sum.seed ??= figures?.seed ?? null;
     const convergenceMs = Math.round(figures?.convergenceMs ?? -1);
-    if (convergenceMs >= 0) sum.worst_convergence_ms = Math.max(sum.worst_convergence_ms ?? 0, convergenceMs);
+    if (convergenceMs > (sum.worst_convergence_ms ?? -1)) {
+      sum.worst_convergence_ms = convergenceMs;
+      sum.worst_fault = figures?.worstFault ?? null;
+    }
   }
   return sums;
 }
@@ -57,13 +62,14 @@ export function merge(runs: readonly Figures[]): Figures {
 }
 
 function add(one: GroupFigures, other: GroupFigures): GroupFigures {
-  const worst = Math.max(one.worst_convergence_ms ?? -1, other.worst_convergence_ms ?? -1);
+  const worst = (one.worst_convergence_ms ?? -1) >= (other.worst_convergence_ms ?? -1) ? one : other;
   return {
     about: one.about,
     tests: one.tests + other.tests,
     failed: one.failed + other.failed,
     tried: one.tried + other.tried,
-    worst_convergence_ms: worst < 0 ? null : worst,
+    worst_convergence_ms: worst.worst_convergence_ms,
+    worst_fault: worst.worst_fault,
     orphans: one.orphans + other.orphans,
     stuck: one.stuck + other.stuck,
     seed: one.seed ?? other.seed,
@@ -110,6 +116,7 @@ function createSum(group: FaultGroup): GroupFigures {
     failed: 0,
     tried: 0,
     worst_convergence_ms: null,
+    worst_fault: null,
     orphans: 0,
     stuck: 0,
     seed: null,

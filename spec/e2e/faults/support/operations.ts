@@ -8,6 +8,8 @@ import { upload } from '../../support/upload.ts';
 
 /** Something that is asked of the server, and again until it is done. */
 export interface Operation {
+  /** Whether it takes many seconds. */
+  isLong?: boolean;
   /** Makes what it needs; resolves to the id of its object, or 0 where it makes one itself. */
   prepare(): Promise<number>;
   ask(id: number): Promise<Answer>;
@@ -70,6 +72,7 @@ const CREATE_IMAGE: Operation = {
 };
 
 const FINALISE_IMAGE: Operation = {
+  isLong: true,
   prepare: makeImage,
   ask: (id) => api().finaliseImage(id),
   isDone: ({ status }) => status === 200,
