@@ -61,6 +61,21 @@ describe('the cleaner', () => {
     expect((await server.request('GET', '/images', { token: ada.token })).status).toBe(401);
   });
 
+  it('takes instances that nobody owns yet for nobody’s who has left', async () => {
+    await start();
+    const { grant, instanceId } = await arrive('ada@example.com');
+    await addOriginalInstance('', null);
+    await addOriginalInstance('', grant);
+    // At worst a session without a name would be theirs.
+    await server.query(`INSERT INTO sessions (token_hash, user_email, google_refresh_token)
+      SELECT sha256(token_hash), '', google_refresh_token FROM sessions`);
+    server.google.revoke(grant);
+    const before = await listInstanceIds();
+    await server.clean();
+    expect(await listInstanceIds()).toEqual(before.filter((id) => id !== instanceId));
+    await server.query(`DELETE FROM sessions WHERE user_email = ''`);
+  });
+
   it('enters what it did into the audit log, once, and does nothing while that cannot be written', async () => {
     await start();
     const ada = await arrive('ada@example.com');
