@@ -13,7 +13,9 @@ import { useServer } from './support/use-server.ts';
 import { waitUntil } from './support/wait.ts';
 
 const WARM = 2;
-let choices: ConfigChoices = { warmInstances: WARM };
+/** As many as wait, and as many for users. */
+const ports = { min: INSTANCE_PORTS.min, max: INSTANCE_PORTS.min + 2 * WARM };
+let choices: ConfigChoices = { warmInstances: WARM, ports };
 const server = useServer(() => choices);
 
 async function restart(changed: ConfigChoices): Promise<void> {
@@ -149,34 +151,33 @@ describe('instances made in advance', () => {
     const newer = await createImage();
     await waitForWarm(WARM, newer);
 
-    const ports = { min: INSTANCE_PORTS.min, max: INSTANCE_PORTS.min + 3 };
     await restart({ warmInstances: 20, ports });
-    await waitForWarm(3, newer);
-    const instances = await Promise.all([1, 2, 3].map(() => server.api.createInstance(imageId)));
+    await waitForWarm(4, newer);
+    const instances = await Promise.all([1, 2, 3, 4].map(() => server.api.createInstance(imageId)));
     for (const instance of instances) expect(await query(instance, 'SELECT 6 * 7')).toEqual([42]);
     const body = { data: { type: 'instances', attributes: { image_id: imageId } } };
     const refused = await server.api.send('POST', '/instances', { body });
     expect(refused).toMatchObject({ status: 503, json: { id: 'no_free_port' } });
     for (const { id } of instances) await server.api.destroyInstance(id);
 
-    const ids = await waitForWarm(3, newer);
+    const ids = await waitForWarm(4, newer);
     await server.api.destroyImage(newer);
     const left = (await listWarm()).map(({ id }) => id);
     for (const id of ids) {
       expect(left).not.toContain(id);
       expect(await listProcessesOf(INSTANCE_UID_BASE + id)).toEqual([]);
     }
-    await waitForWarm(3);
+    await waitForWarm(4);
     await waitForHealth();
   });
 
   it('go when none are asked for any more, and nothing is left of them', async () => {
     await restart({});
     await waitForWarm(0);
-    const { uids, subvolumes, ports } = await readHostState();
-    expect(uids).toEqual([]);
-    expect(ports).toEqual([]);
-    expect(subvolumes.filter((path) => path.startsWith('instances/'))).toEqual([]);
+    const left = await readHostState();
+    expect(left.uids).toEqual([]);
+    expect(left.ports).toEqual([]);
+    expect(left.subvolumes.filter((path) => path.startsWith('instances/'))).toEqual([]);
     await waitForHealth();
   });
 });

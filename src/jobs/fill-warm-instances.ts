@@ -1,17 +1,13 @@
-import type { AllowList } from '../core/addresses.ts';
 import { DomainError, type ErrorKind } from '../core/errors.ts';
 import type { Image, ImageStore } from '../core/image.ts';
 import type { InstanceStore } from '../core/instance.ts';
 import type { Instances } from '../core/instances.ts';
 import type { Log } from '../core/log.ts';
-import type { Volume } from '../core/volume.ts';
 
 export interface WarmFillerParts {
   images: Pick<ImageStore, 'list'>;
   store: Pick<InstanceStore, 'listWarm'>;
   instances: Pick<Instances, 'createWarm' | 'retireWarm' | 'isBusy'>;
-  volume: Pick<Volume, 'requireSpace'>;
-  allowList: Pick<AllowList, 'require'>;
   log: Log;
   /** How many instances of the newest image wait for an owner. */
   count: number;
@@ -72,13 +68,9 @@ export class WarmFiller {
 
   /** False when there is no making more in this round. */
   async #makeOne(imageId: number, signal: AbortSignal): Promise<boolean> {
-    const { instances, volume, allowList } = this.#parts;
-    if (this.#now() < this.#notBefore) return false;
+    const { instances } = this.#parts;
+    if (signal.aborted || instances.isBusy || this.#now() < this.#notBefore) return false;
     try {
-      // Asked before anybody else is, so that what keeps all creations from beginning is no failure of one.
-      await volume.requireSpace();
-      await allowList.require();
-      if (signal.aborted || instances.isBusy) return false;
       await instances.createWarm(imageId);
       this.#failures = 0;
       this.#reason = undefined;

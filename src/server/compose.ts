@@ -121,8 +121,6 @@ export async function compose(
     images: imageStore,
     store,
     instances,
-    volume,
-    allowList,
     log,
     count: config.warmInstances,
   });

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Caller } from '../../../src/core/caller.ts';
 import { NOBODY } from '../../../src/core/instance.ts';
@@ -179,6 +180,17 @@ describe('the creation of an instance that was made in advance', () => {
     },
   );
 
+  it('is not taken for an orphan before the one who asked knows which it is', async () => {
+    const id = await addWarm();
+    const hold = world.steps.hold('instances.claimWarm', 'after');
+    const created = world.instances.create(ada, imageId, ADDRESS);
+    await hold.reached;
+    expect(world.store.rows.get(id)?.status).toBe('creating');
+    await world.instances.reconcile();
+    hold.release();
+    expect((await created).instance.id).toBe(id);
+  });
+
   it('passes over one that has died, which stays for the supervisor', async () => {
     const id = await addWarm();
     world.postmasters.alive.delete(id);
@@ -254,6 +266,9 @@ describe('the ports of instances made in advance', () => {
     for (let port = PORT_RANGE.min; port < PORT_RANGE.max - 1; port++)
       world.store.add({ imageId, userEmail: bob.email, status: 'ready', port });
     const creating = world.instances.create(ada, imageId, ADDRESS);
+    const outcome = creating.catch((error: unknown) => error);
+    // All that the creation does by itself is done then.
+    expect(await Promise.race([outcome, setImmediate('it waits')])).toBe('it waits');
     hold.release();
     await making;
     expect((await creating).instance.userEmail).toBe(ada.email);

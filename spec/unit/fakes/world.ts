@@ -219,8 +219,6 @@ export function createWorld({ warmInstances = 0 } = {}) {
     images: parts.imageStore,
     store: parts.store,
     instances,
-    volume: parts.volume,
-    allowList: parts.allowList,
     log,
     count: warmInstances,
     now: () => now,

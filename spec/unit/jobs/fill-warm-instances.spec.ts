@@ -176,6 +176,14 @@ describe('the instances made in advance', () => {
     world.pass(1);
     await fill();
     expect(listWarm()).toHaveLength(2);
-    expect(world.log.at('error')).toHaveLength(2);
+    expect(world.log.at('error').map(({ fields }) => fields)).toMatchObject([
+      { delayMs: 1000 },
+      { delayMs: 2000 },
+    ]);
+
+    await world.instances.create(ada, imageId, ADDRESS);
+    world.steps.failOnce('proof.prove');
+    await fill();
+    expect(world.log.at('error').at(-1)?.fields).toMatchObject({ delayMs: 1000 });
   });
 });
