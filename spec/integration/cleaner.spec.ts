@@ -66,14 +66,17 @@ describe('the cleaner', () => {
     const { grant, instanceId } = await arrive('ada@example.com');
     await addOriginalInstance('', null);
     await addOriginalInstance('', grant);
-    // At worst a session without a name would be theirs.
-    await server.query(`INSERT INTO sessions (token_hash, user_email, google_refresh_token)
-      SELECT sha256(token_hash), '', google_refresh_token FROM sessions`);
+    // At worst they would seem to be made with the grant of somebody who has left.
+    await server.query(
+      `UPDATE instances SET session_id = (SELECT min(id) FROM sessions) WHERE refresh_token IS NULL`,
+    );
     server.google.revoke(grant);
+    server.audit.entries.length = 0;
     const before = await listInstanceIds();
     await server.clean();
     expect(await listInstanceIds()).toEqual(before.filter((id) => id !== instanceId));
-    await server.query(`DELETE FROM sessions WHERE user_email = ''`);
+    expect(server.audit.entries.map(({ owner }) => owner)).toEqual(['ada@example.com']);
+    expect(await server.query(`SELECT FROM sessions WHERE user_email = ''`)).toEqual([]);
   });
 
   it('enters what it did into the audit log, once, and does nothing while that cannot be written', async () => {
