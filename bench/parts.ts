@@ -2,6 +2,7 @@ import { benchApi } from './parts/api.ts';
 import { benchCli } from './parts/cli.ts';
 import { benchCreate } from './parts/create.ts';
 import { benchCreate15 } from './parts/create-15.ts';
+import { benchCreateWarm } from './parts/create-warm.ts';
 import { benchFinalise, benchFinalise2Gb } from './parts/finalise.ts';
 import { benchGrowth } from './parts/growth.ts';
 import { benchMemory } from './parts/memory.ts';
@@ -16,6 +17,7 @@ export type Part = (bench: Workbench, record: Recorder) => Promise<void>;
 export const PARTS: Record<string, Part> = {
   create: benchCreate,
   create_15: benchCreate15,
+  create_warm: benchCreateWarm,
   api: benchApi,
   cli: benchCli,
   memory: benchMemory,

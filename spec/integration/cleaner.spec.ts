@@ -61,6 +61,24 @@ describe('the cleaner', () => {
     expect((await server.request('GET', '/images', { token: ada.token })).status).toBe(401);
   });
 
+  it('takes instances that nobody owns yet for nobody’s who has left', async () => {
+    await start();
+    const { grant, instanceId } = await arrive('ada@example.com');
+    await addOriginalInstance('', null);
+    await addOriginalInstance('', grant);
+    // At worst they would seem to be made with the grant of somebody who has left.
+    await server.query(
+      `UPDATE instances SET session_id = (SELECT min(id) FROM sessions) WHERE refresh_token IS NULL`,
+    );
+    server.google.revoke(grant);
+    server.audit.entries.length = 0;
+    const before = await listInstanceIds();
+    await server.clean();
+    expect(await listInstanceIds()).toEqual(before.filter((id) => id !== instanceId));
+    expect(server.audit.entries.map(({ owner }) => owner)).toEqual(['ada@example.com']);
+    expect(await server.query(`SELECT FROM sessions WHERE user_email = ''`)).toEqual([]);
+  });
+
   it('enters what it did into the audit log, once, and does nothing while that cannot be written', async () => {
     await start();
     const ada = await arrive('ada@example.com');

@@ -107,6 +107,8 @@ export interface ServerConfig {
   reconcileIntervalMs: number;
   maxConcurrentCreates: number;
   maxConcurrentFinalises: number;
+  /** How many instances of the newest image wait for somebody to ask for one. */
+  warmInstances: number;
   /** Bytes that must stay free on the volume; absent: a share of it. */
   minFreeSpace?: number;
   logLevel: LogLevel;
@@ -202,6 +204,7 @@ function readServerConfig(root: ConfigTable, env: ConfigEnvironment): ServerConf
     reconcileIntervalMs: root.optional('reconcile_interval', durationKind) ?? 2000,
     maxConcurrentCreates: root.optional('max_concurrent_creates', integerKind(1, 1000)) ?? 8,
     maxConcurrentFinalises: root.optional('max_concurrent_finalises', integerKind(1, 100)) ?? 2,
+    warmInstances: root.optional('warm_instances', integerKind(0, 20)) ?? 0,
     ...withoutAbsent({ minFreeSpace: root.optional('min_free_space', sizeKind) }),
     logLevel:
       root.optional('log_level', wordKind('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent')) ??

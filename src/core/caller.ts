@@ -1,4 +1,6 @@
 import type { AuditMeans } from './audit-log.ts';
+import type { Instance } from './instance.ts';
+import { NOBODY } from './instance.ts';
 
 /** Who sends a request. */
 export interface Caller {
@@ -14,6 +16,11 @@ export interface Caller {
 
 /** Name under which the upload user owns things (contract: HTTP API, "Authentication"). */
 export const UPLOAD_USER = 'upload';
+
+/** Whether an instance is the caller's own. What has no owner is nobody's, whatever a caller calls himself. */
+export function owns({ email }: Pick<Caller, 'email'>, { userEmail }: Pick<Instance, 'userEmail'>): boolean {
+  return email !== NOBODY && userEmail === email;
+}
 
 /** Recognises a bearer token. */
 export interface Authenticator {

@@ -1,5 +1,6 @@
 import type { AllowList } from './addresses.ts';
 import type { Caller } from './caller.ts';
+import { owns } from './caller.ts';
 import { DomainError } from './errors.ts';
 import type {
   CertificateChain,
@@ -220,7 +221,7 @@ export class InstanceCredentials {
 
   async #findOwn(caller: Caller, id: number): Promise<Instance | undefined> {
     const instance = await this.#parts.instances.find(id);
-    return instance?.userEmail === caller.email && OWNED.includes(instance.status) ? instance : undefined;
+    return instance && owns(caller, instance) && OWNED.includes(instance.status) ? instance : undefined;
   }
 
   async #find(id: number): Promise<OpenRecord | undefined> {

@@ -10,12 +10,21 @@ export type InstanceStatus = 'creating' | 'ready' | 'stopped' | 'failed' | 'dest
 /** States in which an instance exists for its owner. */
 export const OWNED: readonly InstanceStatus[] = ['ready', 'stopped', 'failed'];
 
+/** Owner of an instance that was made in advance and was given to nobody yet. Never the name of a caller. */
+export const NOBODY = '';
+
+/** Whose an instance is, and the session it was created with, if any. */
+export interface Owner {
+  readonly userEmail: string;
+  readonly sessionId?: number;
+}
+
 /** A writable copy of an image with a Postgres process of its own. */
 export interface Instance {
   readonly id: number;
   readonly imageId: number;
   readonly port: number;
-  /** Owner; nobody else may know that the instance exists. */
+  /** Owner; nobody else may know that the instance exists. `NOBODY` as long as it waits for one. */
   readonly userEmail: string;
   readonly createdAt: Date;
   readonly updatedAt: Date;
@@ -59,7 +68,7 @@ export interface InstanceStore {
    * `image_not_ready` when the image has stopped being ready.
    */
   insert(
-    instance: { imageId: number; userEmail: string; sessionId?: number },
+    instance: Owner & { imageId: number },
     range: PortRange,
     avoid: ReadonlySet<number>,
   ): Promise<Instance>;
@@ -69,8 +78,20 @@ export interface InstanceStore {
   listByImage(imageId: number): Promise<Instance[]>;
   /** All, in every state, ordered by id. */
   list(): Promise<Instance[]>;
-  /** Makes a created instance visible, with its sealed credentials, in one write. */
-  open(id: number, credentials: Buffer): Promise<Instance>;
+  /**
+   * Those that were made in advance and wait for an owner, the one that waits longest first; also while they do not run or go
+   * away. What Draupnir 5.3 made is never among them, whoever owns it.
+   */
+  listWarm(): Promise<Instance[]>;
+  /**
+   * Gives one of these to an owner, the one that waits longest: it is as if being created by him, from now on. Callers at once
+   * get different ones. Undefined when none is ready any more, or when the image is not.
+   */
+  claimWarm(imageId: number, ids: readonly number[], owner: Owner): Promise<Instance | undefined>;
+  /** Moves one that waits for an owner to `destroying`; false when it has got one, or is gone. */
+  retireWarm(id: number): Promise<boolean>;
+  /** Makes a created instance visible, with its sealed credentials, in one write. Without any it keeps those it has. */
+  open(id: number, credentials?: Buffer): Promise<Instance>;
   /** Sealed credentials; undefined when there are none. */
   findCredentials(id: number): Promise<Buffer | undefined>;
   /** Moves an instance from one of the states `from` to `to` (compare and set); false when it is in none of them or gone. */

@@ -1,5 +1,6 @@
 import type { AllowList } from './addresses.ts';
 import type { Caller } from './caller.ts';
+import { owns } from './caller.ts';
 import { DomainError } from './errors.ts';
 import type { ImageStore } from './image.ts';
 import type {
@@ -9,17 +10,19 @@ import type {
   InstanceProof,
   InstanceStorage,
   InstanceStore,
+  Owner,
   Postmasters,
   PortProbe,
   PortRange,
   Sealer,
 } from './instance.ts';
-import { OWNED } from './instance.ts';
+import { NOBODY, OWNED } from './instance.ts';
 import { Laps } from './laps.ts';
 import type { Limiter } from './limiter.ts';
 import type { InstanceCredentials } from './instance-credentials.ts';
+import { handOver, make } from './instance-creation.ts';
+import { InstanceReservations } from './instance-reservations.ts';
 import type { Log } from './log.ts';
-import { sealCredentials } from './sealed-credentials.ts';
 import { SingleFlight } from './single-flight.ts';
 import { findReason, isOfVolume } from './volume.ts';
 import type { Volume } from './volume.ts';
@@ -40,6 +43,10 @@ export interface InstancesParts {
   issueCertificates: (instanceId: number) => Promise<CertificateChain>;
   log: Log;
   portRange: PortRange;
+  /** How many instances of the newest image are made in advance. */
+  warmInstances: number;
+  /** Called when no creation for a user is under way any more. */
+  onIdle?: () => void;
 }
 
 /** An instance together with what its owner needs to connect. */
@@ -51,21 +58,33 @@ export interface InstanceWithCredentials {
 /** The instances and what can be done with them. To anybody but its owner an instance does not exist. */
 export class Instances {
   readonly #parts: InstancesParts;
+  /** Creations for users, also those that wait for their turn. */
   readonly #creating = new Set<Promise<unknown>>();
-  /** Ids of the creations under way that have one already, and how many do not yet. */
-  readonly #created = new Set<number>();
+  readonly #reservations: InstanceReservations;
   /** Ids of those whose creation failed and could not be undone: their record may say that they are ready, and nobody was told. */
   readonly #unwanted = new Set<number>();
-  #reserving = 0;
   readonly #destroying = new SingleFlight<number, void>();
+  /** The creation that is for nobody yet, if one is under way. */
+  #warming: Promise<unknown> | undefined;
   #closed = false;
 
   constructor(parts: InstancesParts) {
     this.#parts = parts;
+    this.#reservations = new InstanceReservations(parts, {
+      isUnwanted: (id) => this.#unwanted.has(id),
+      destroy: (id) => this.#destroy(id),
+      findWarming: () => this.#warming,
+    });
   }
 
-  list(caller: Caller): Promise<Instance[]> {
-    return this.#parts.store.listByOwner(caller.email);
+  /** Whether somebody waits for an instance. */
+  get isBusy(): boolean {
+    return this.#creating.size > 0;
+  }
+
+  async list(caller: Caller): Promise<Instance[]> {
+    const instances = await this.#parts.store.listByOwner(caller.email);
+    return instances.filter((instance) => owns(caller, instance));
   }
 
   /** The caller's own instance; lets the caller's address in. Throws `not_found`, `firewall_unavailable`. */
@@ -82,10 +101,34 @@ export class Instances {
    * `firewall_unavailable`. A failure leaves nothing behind.
    */
   async create(caller: Caller, imageId: number, address: string): Promise<InstanceWithCredentials> {
-    if (this.#closed) throw new DomainError('shutting_down', 'the server is shutting down');
-    const creating = this.#parts.limiter.run(() => this.#create(caller, imageId, address));
+    this.#requireOpen();
+    if (caller.email === NOBODY) throw new DomainError('unauthorized', 'no trusted token');
+    const { email: userEmail, sessionId } = caller;
+    const owner = { userEmail, ...(sessionId !== undefined && { sessionId }) };
+    const creating = this.#parts.limiter.run(() => this.#create(owner, imageId, address));
     this.#creating.add(creating);
-    return creating.finally(() => this.#creating.delete(creating));
+    return creating.finally(() => {
+      this.#creating.delete(creating);
+      if (!this.isBusy) this.#parts.onIdle?.();
+    });
+  }
+
+  /**
+   * Makes an instance of a ready image that waits for whoever asks for one; nobody is let in to it before. To be called once
+   * at a time. Takes no turn from a user: it counts among no others. Throws as `create` does.
+   */
+  async createWarm(imageId: number): Promise<void> {
+    this.#requireOpen();
+    const warming = this.#create({ userEmail: NOBODY }, imageId);
+    this.#warming = warming;
+    await warming.finally(() => (this.#warming = undefined));
+  }
+
+  /** Destroys an instance that waits for an owner; one that has got an owner stays. */
+  async retireWarm(id: number): Promise<void> {
+    if (!(await this.#parts.store.retireWarm(id))) return;
+    await this.#destroy(id);
+    this.#parts.log.info({ instanceId: id }, 'destroyed warm instance');
   }
 
   /**
@@ -94,7 +137,7 @@ export class Instances {
    */
   async destroy(caller: Caller, id: number): Promise<void> {
     const instance = await this.#parts.store.find(id);
-    const own = instance?.userEmail === caller.email && instance.status !== 'creating';
+    const own = instance && owns(caller, instance) && instance.status !== 'creating';
     if (!instance || (caller.role !== 'upload' && !own)) {
       throw new DomainError('not_found', 'no such instance');
     }
@@ -115,7 +158,7 @@ export class Instances {
   async destroyAllOwnedBy(userEmail: string): Promise<number[]> {
     const instances = await this.#parts.store.list();
     const ids = instances
-      .filter((instance) => instance.userEmail === userEmail && instance.status !== 'creating')
+      .filter((instance) => owns({ email: userEmail }, instance) && instance.status !== 'creating')
       .map((instance) => instance.id);
     const outcomes = await Promise.allSettled(ids.map((id) => this.#destroy(id)));
     const errors = outcomes
@@ -136,7 +179,7 @@ export class Instances {
   async reconcile(): Promise<void> {
     const { store, log } = this.#parts;
     for (const { id, status } of await store.list()) {
-      const orphaned = status === 'creating' && this.#reserving === 0 && !this.#created.has(id);
+      const orphaned = status === 'creating' && !this.#reservations.mayHold(id);
       const abandoned = status === 'destroying' && !this.#destroying.has(id);
       if (!orphaned && !abandoned && !this.#unwanted.has(id)) continue;
       try {
@@ -156,12 +199,17 @@ export class Instances {
   /** Takes no new work; resolves when creations and destructions under way have ended. */
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.allSettled(this.#creating);
+    await Promise.allSettled([...this.#creating, this.#warming]);
     await this.#destroying.settled();
   }
 
-  async #create(caller: Caller, imageId: number, address: string): Promise<InstanceWithCredentials> {
-    const { store, images, allowList, storage, proof, sealer, issueCertificates, log } = this.#parts;
+  #requireOpen(): void {
+    if (this.#closed) throw new DomainError('shutting_down', 'the server is shutting down');
+  }
+
+  /** Without an address nobody is let in. */
+  async #create(owner: Owner, imageId: number, address?: string): Promise<InstanceWithCredentials> {
+    const { images, allowList, log } = this.#parts;
     const laps = new Laps();
     await this.#parts.volume.requireSpace();
     const image = await images.find(imageId);
@@ -171,30 +219,15 @@ export class Instances {
     if (image.status !== 'ready') throw new DomainError('image_not_ready', 'the image is not ready');
     await allowList.require();
 
-    const record = await this.#reserve(caller, imageId);
+    const { record, warm } = await this.#reservations.reserve(owner, imageId);
     laps.end('reserve');
     const { id, port } = record;
     try {
-      const chain = await issueCertificates(id);
-      laps.end('certify');
-      const process = await storage.createInstance(record, chain);
-      laps.end('start');
-      try {
-        // The firewall's transaction takes about as long as the proof.
-        await Promise.all([proof.prove(record, chain, process), allowList.admit(id, address)]);
-        laps.end('prove');
-        await process.open();
-      } catch (error) {
-        await process.abandon();
-        throw error;
-      }
-      await this.#parts.postmasters.remember(id, process.pid);
-      const credentials = { ca: chain.ca, client: chain.client };
-      const instance = await store.open(id, sealCredentials(sealer, id, credentials));
-      laps.end('open');
+      const created = await (warm ? handOver : make)(this.#parts, record, address, laps);
       const { totalMs: durationMs, parts } = laps;
-      log.info({ instanceId: id, imageId, port, durationMs, parts }, 'created instance');
-      return { instance, credentials };
+      const message = owner.userEmail === NOBODY ? 'created warm instance' : 'created instance';
+      log.info({ instanceId: id, imageId, port, ...(warm && { warm }), durationMs, parts }, message);
+      return created;
     } catch (error) {
       // Asked before room is made by what is removed.
       const reason = await findReason(error, this.#parts.volume);
@@ -207,48 +240,13 @@ export class Instances {
       });
       throw reason;
     } finally {
-      this.#created.delete(id);
-    }
-  }
-
-  /** Makes the record with a port nobody uses: free in the table, and on this host. */
-  async #reserve(caller: Caller, imageId: number): Promise<Instance> {
-    const { store, ports, portRange } = this.#parts;
-    const taken = new Set<number>();
-    for (;;) {
-      const owner = {
-        userEmail: caller.email,
-        ...(caller.sessionId !== undefined && { sessionId: caller.sessionId }),
-      };
-      const record = await this.#insert(() => store.insert({ imageId, ...owner }, portRange, taken));
-      const drop = async (): Promise<void> => {
-        this.#created.delete(record.id);
-        await store.delete(record.id);
-      };
-      const free = await ports.isFree(record.port).catch(async (error: unknown) => {
-        await drop();
-        throw error;
-      });
-      if (free) return record;
-      taken.add(record.port);
-      await drop();
-    }
-  }
-
-  async #insert(insert: () => Promise<Instance>): Promise<Instance> {
-    this.#reserving++;
-    try {
-      const record = await insert();
-      this.#created.add(record.id);
-      return record;
-    } finally {
-      this.#reserving--;
+      this.#reservations.release(id);
     }
   }
 
   async #getOwn(caller: Caller, id: number): Promise<Instance> {
     const instance = await this.#parts.store.find(id);
-    if (instance?.userEmail !== caller.email || !OWNED.includes(instance.status)) {
+    if (!instance || !owns(caller, instance) || !OWNED.includes(instance.status)) {
       throw new DomainError('not_found', 'no such instance');
     }
     return instance;

@@ -1,7 +1,7 @@
 import type { Pool } from 'pg';
 import { DomainError } from '../core/errors.ts';
-import { OWNED } from '../core/instance.ts';
-import type { Instance, InstanceStatus, InstanceStore, PortRange } from '../core/instance.ts';
+import { NOBODY, OWNED } from '../core/instance.ts';
+import type { Instance, InstanceStatus, InstanceStore, Owner, PortRange } from '../core/instance.ts';
 import { isUniqueViolation } from './sql-error.ts';
 
 interface InstanceRow {
@@ -17,6 +17,9 @@ interface InstanceRow {
 
 const COLUMNS = 'id, image_id, port, user_email, created_at, updated_at, status, failure';
 
+/** Instances of Draupnir 5.3 may lack an owner too, but they never have credentials. */
+const WARM = `user_email = '${NOBODY}' AND credentials IS NOT NULL`;
+
 /** Table `instances`. */
 export class PgInstanceStore implements InstanceStore {
   readonly #pool: Pool;
@@ -26,7 +29,7 @@ export class PgInstanceStore implements InstanceStore {
   }
 
   async insert(
-    instance: { imageId: number; userEmail: string; sessionId?: number },
+    instance: Owner & { imageId: number },
     range: PortRange,
     avoid: ReadonlySet<number>,
   ): Promise<Instance> {
@@ -40,7 +43,7 @@ export class PgInstanceStore implements InstanceStore {
   }
 
   async #tryInsert(
-    instance: { imageId: number; userEmail: string; sessionId?: number },
+    instance: Owner & { imageId: number },
     range: PortRange,
     avoid: ReadonlySet<number>,
   ): Promise<Instance | 'port taken'> {
@@ -86,11 +89,40 @@ export class PgInstanceStore implements InstanceStore {
     return this.#select('ORDER BY id', []);
   }
 
-  async open(id: number, credentials: Buffer): Promise<Instance> {
+  listWarm(): Promise<Instance[]> {
+    return this.#select(`WHERE ${WARM} AND status <> 'creating' ORDER BY created_at, id`, []);
+  }
+
+  async claimWarm(imageId: number, ids: readonly number[], owner: Owner): Promise<Instance | undefined> {
+    // The lock on the image is as in the insert. Who comes second passes over a row that another has locked, or has taken.
     const { rows } = await this.#pool.query<InstanceRow>(
-      `UPDATE instances SET status = 'ready', credentials = $2, updated_at = now()
+      `WITH image AS (SELECT id FROM images WHERE id = $1 AND status = 'ready' FOR SHARE),
+       warm AS (
+         SELECT i.id FROM instances i JOIN image ON image.id = i.image_id
+         WHERE i.id = ANY ($2) AND i.status = 'ready' AND ${WARM}
+         ORDER BY i.created_at, i.id LIMIT 1 FOR UPDATE OF i SKIP LOCKED)
+       UPDATE instances SET status = 'creating', user_email = $3, session_id = (SELECT id FROM sessions WHERE id = $4),
+         created_at = now(), updated_at = now()
+       WHERE id = (SELECT id FROM warm) RETURNING ${COLUMNS}`,
+      [imageId, ids, owner.userEmail, owner.sessionId ?? null],
+    );
+    return rows[0] && toInstance(rows);
+  }
+
+  async retireWarm(id: number): Promise<boolean> {
+    const { rowCount } = await this.#pool.query(
+      `UPDATE instances SET status = 'destroying', failure = NULL, updated_at = now()
+       WHERE id = $1 AND ${WARM} AND status = ANY ($2)`,
+      [id, OWNED],
+    );
+    return rowCount === 1;
+  }
+
+  async open(id: number, credentials?: Buffer): Promise<Instance> {
+    const { rows } = await this.#pool.query<InstanceRow>(
+      `UPDATE instances SET status = 'ready', credentials = COALESCE($2, credentials), updated_at = now()
        WHERE id = $1 AND status = 'creating' RETURNING ${COLUMNS}`,
-      [id, credentials],
+      [id, credentials ?? null],
     );
     if (!rows[0]) throw new DomainError('image_not_ready', 'the image was destroyed meanwhile');
     return toInstance(rows);

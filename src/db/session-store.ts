@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
 import { UPLOAD_USER } from '../core/caller.ts';
+import { NOBODY } from '../core/instance.ts';
 import type { NewSession, OriginalGrant, OwnedSessionStore, Session, SessionStore } from '../core/session.ts';
 
 interface SessionRow {
@@ -41,8 +42,8 @@ export class PgSessionStore implements SessionStore, OwnedSessionStore {
 
   async listOwners(): Promise<string[]> {
     const { rows } = await this.#pool.query<{ user_email: string }>(
-      `SELECT DISTINCT user_email FROM instances WHERE user_email <> $1 ORDER BY user_email`,
-      [UPLOAD_USER],
+      `SELECT DISTINCT user_email FROM instances WHERE user_email <> ALL ($1) ORDER BY user_email`,
+      [[UPLOAD_USER, NOBODY]],
     );
     return rows.map((row) => row.user_email);
   }
@@ -50,8 +51,9 @@ export class PgSessionStore implements SessionStore, OwnedSessionStore {
   async listOriginalGrants(): Promise<OriginalGrant[]> {
     const { rows } = await this.#pool.query<{ user_email: string; refresh_token: string }>(
       `SELECT DISTINCT user_email, refresh_token FROM instances
-       WHERE session_id IS NULL AND user_email <> $1 AND refresh_token <> '' ORDER BY user_email, refresh_token`,
-      [UPLOAD_USER],
+       WHERE session_id IS NULL AND user_email <> ALL ($1) AND refresh_token <> ''
+       ORDER BY user_email, refresh_token`,
+      [[UPLOAD_USER, NOBODY]],
     );
     return rows.map((row) => ({ userEmail: row.user_email, refreshToken: row.refresh_token }));
   }

@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Authenticator, Caller } from '../core/caller.ts';
 import { DomainError } from '../core/errors.ts';
+import { NOBODY } from '../core/instance.ts';
 import { VERSION, VERSION_HEADER } from '../version.ts';
 import type { ClientAddressFinder } from './client-address.ts';
 import { acceptsVersion } from './api-version.ts';
@@ -33,7 +34,8 @@ export function requireCaller(parts: { authenticator: Authenticator; strangers: 
       await strangers.count(request);
       caller = token === undefined ? undefined : await authenticator.identify(token);
     }
-    if (!caller) throw new DomainError('unauthorized', 'no trusted token');
+    // Who has no name would be the owner of what was given to nobody yet.
+    if (!caller || caller.email === NOBODY) throw new DomainError('unauthorized', 'no trusted token');
     getNotes(request).caller = caller;
   };
 }

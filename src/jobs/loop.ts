@@ -31,6 +31,7 @@ export class Loop {
   readonly #stop = new AbortController();
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> = Promise.resolve();
+  #woken = false;
 
   constructor(options: LoopOptions) {
     this.#options = options;
@@ -38,7 +39,17 @@ export class Loop {
 
   /** Starts with a round at once. To be called once. */
   start(): void {
+    this.#timer = undefined;
+    this.#woken = false;
     this.#running = this.#run();
+  }
+
+  /** Has the next round begin at once, or right after the one under way. Before the start and after the stop it does nothing. */
+  wake(): void {
+    this.#woken = true;
+    if (this.#timer === undefined || this.#stop.signal.aborted) return;
+    clearTimeout(this.#timer);
+    this.start();
   }
 
   /** Resolves when no round runs and none will. */
@@ -58,7 +69,8 @@ export class Loop {
       this.#noteFailure(error);
     }
     if (this.#stop.signal.aborted) return;
-    const delayMs = Math.min(intervalMs, Math.max(0, started + intervalMs - Date.now()));
+    const restMs = this.#woken ? 0 : started + intervalMs - Date.now();
+    const delayMs = Math.min(intervalMs, Math.max(0, restMs));
     this.#timer = setTimeout(() => this.start(), delayMs);
   }
 

@@ -21,6 +21,7 @@ import { ScriptInstanceStorage } from '../exec/script-instance-storage.ts';
 import { ScriptRunner } from '../exec/script-runner.ts';
 import { createClientAddressFinder, createProxyTest } from '../http/client-address.ts';
 import type { AppParts } from '../http/app.ts';
+import { WarmFiller } from '../jobs/fill-warm-instances.ts';
 import { Loop } from '../jobs/loop.ts';
 import { CertificateRenewal, getRenewalInterval } from '../jobs/renew-certificates.ts';
 import { readValidity } from '../tls/validity.ts';
@@ -89,7 +90,11 @@ export async function compose(
     log,
     portRange: { min: config.minInstancePort, max: config.maxInstancePort },
   });
-  const instances = new Instances(instanceParts);
+  const instances = new Instances({
+    ...instanceParts,
+    warmInstances: config.warmInstances,
+    onIdle: () => filling.wake(),
+  });
   const images = new Images(
     withFailpoints('images', {
       store: imageStore,
@@ -110,6 +115,19 @@ export async function compose(
       await images.reconcile();
       await supervisor.run(signal);
     },
+    log,
+  });
+  const filler = new WarmFiller({
+    images: imageStore,
+    store,
+    instances,
+    log,
+    count: config.warmInstances,
+  });
+  const filling = new Loop({
+    name: 'fill warm instances',
+    intervalMs: config.reconcileIntervalMs,
+    round: (signal) => filler.run(signal),
     log,
   });
   const { authenticator, logins, cleaner } = composeIdentity(config, { pool, sealer, instances, audit, log });
@@ -149,7 +167,7 @@ export async function compose(
       isProxy: createProxyTest(config),
       publicHostname: config.publicHostname,
     },
-    loops: [reconciling, cleaning, renewing, network.loop].filter((loop) => loop !== undefined),
+    loops: [reconciling, cleaning, renewing, network.loop, filling].filter((loop) => loop !== undefined),
     applyRules: network.applyRules,
     warmUp: () => warmUp(certificates.authority, log),
   };

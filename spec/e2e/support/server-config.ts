@@ -33,6 +33,7 @@ export interface ConfigChoices {
   /** Go duration. */
   certificateLifetime?: string;
   scrub?: 'full' | 'fast';
+  warmInstances?: number;
 }
 
 /** Writes a configuration that the server's user alone can read; resolves to its path. */
@@ -50,7 +51,7 @@ export async function writeServerConfig(
 function formatServerConfig(installation: Installation, choices: ConfigChoices): string {
   const { environment = 'test', ports = INSTANCE_PORTS, database = 'draupnir', scrub = 'full' } = choices;
   const { cleanInterval = '30m', versionCheck = 'exact', limits = {} } = choices;
-  const { certificateLifetime = '720h', everywhere = false } = choices;
+  const { certificateLifetime = '720h', everywhere = false, warmInstances = 0 } = choices;
   const { network = 'block_instance_egress = false', databaseHost = installation.metadata } = choices;
   const host = everywhere ? '' : '127.0.0.1';
   const { certificate, key } = getApiCertificate(installation);
@@ -64,6 +65,7 @@ clean_interval = "${cleanInterval}"
 certificate_lifetime = "${certificateLifetime}"
 min_instance_port = ${ports.min}
 max_instance_port = ${ports.max}
+warm_instances = ${warmInstances}
 ${network}
 scripts_path = "${installation.scripts}"
 scrub = "${scrub}"

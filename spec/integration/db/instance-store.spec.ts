@@ -3,7 +3,7 @@ import { connect, createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { Instance } from '../../../src/core/instance.ts';
+import { NOBODY, type Instance } from '../../../src/core/instance.ts';
 import { PgAddressStore } from '../../../src/db/address-store.ts';
 import { PgImageStore } from '../../../src/db/image-store.ts';
 import { PgInstanceStore } from '../../../src/db/instance-store.ts';
@@ -186,6 +186,145 @@ describe('the record of an instance', () => {
     const { id } = await insert();
     await store.delete(id);
     expect((await insert()).id).toBeGreaterThan(id);
+  });
+});
+
+describe('an instance that was made in advance', () => {
+  const addWarm = async (): Promise<Instance> => {
+    const { id } = await insert(NOBODY);
+    return store.open(id, BOX);
+  };
+  const claim = (ids: number[], of = imageId): Promise<Instance | undefined> =>
+    store.claimWarm(of, ids, { userEmail: ADA });
+  const listWarmIds = async (): Promise<number[]> => (await store.listWarm()).map(({ id }) => id);
+
+  it('is given to an owner as if it were being created now, and keeps its credentials', async () => {
+    const warm = await addWarm();
+    await pool.query(`UPDATE instances SET created_at = now() - interval '1 day', updated_at = created_at`);
+    const claimed = await claim([warm.id]);
+    expect(claimed).toMatchObject({ id: warm.id, port: warm.port, userEmail: ADA, status: 'creating' });
+    expect(Date.now() - (claimed?.createdAt.getTime() ?? 0)).toBeLessThan(HOUR_MS);
+    expect(Date.now() - (claimed?.updatedAt.getTime() ?? 0)).toBeLessThan(HOUR_MS);
+    expect(await store.listByOwner(ADA)).toEqual([]);
+    expect(await store.open(warm.id)).toMatchObject({ id: warm.id, userEmail: ADA, status: 'ready' });
+    expect(await store.findCredentials(warm.id)).toEqual(BOX);
+    expect(await claim([warm.id])).toBeUndefined();
+  });
+
+  it('is given with the session of its owner, if there is one', async () => {
+    const { rows } = await pool.query<{ id: number }>(
+      `INSERT INTO sessions (token_hash, user_email, google_refresh_token)
+       VALUES (sha256('token'), $1, '') RETURNING id`,
+      [ADA],
+    );
+    const sessionId = rows[0]?.id ?? 0;
+    for (const [asked, kept] of [
+      [sessionId, sessionId],
+      [sessionId + 1, null],
+    ] as const) {
+      const { id } = await addWarm();
+      await store.claimWarm(imageId, [id], { userEmail: ADA, sessionId: asked });
+      const found = await pool.query('SELECT session_id FROM instances WHERE id = $1', [id]);
+      expect(found.rows).toEqual([{ session_id: kept }]);
+    }
+    await pool.query('DELETE FROM sessions');
+  });
+
+  it('goes to one owner alone when many ask at once; the last ones get none', async () => {
+    const warm = [await addWarm(), await addWarm(), await addWarm()].map(({ id }) => id);
+    const claimed = await Promise.all(Array.from({ length: 10 }, () => claim(warm)));
+    const ids = claimed.filter((instance) => instance !== undefined).map(({ id }) => id);
+    expect(ids.sort((a, b) => a - b)).toEqual(warm);
+  });
+
+  it('is passed over while somebody else is about to take it; before that the oldest goes first', async () => {
+    const [first, second] = [await addWarm(), await addWarm()];
+    const other = await pool.connect();
+    try {
+      await other.query('BEGIN');
+      await other.query('SELECT FROM instances WHERE id = $1 FOR UPDATE', [first.id]);
+      expect((await claim([first.id, second.id]))?.id).toBe(second.id);
+      await other.query('ROLLBACK');
+    } finally {
+      other.release();
+    }
+    const third = await addWarm();
+    expect((await claim([third.id, first.id]))?.id).toBe(first.id);
+  });
+
+  it('is not given when it is of another image, not among those asked for, not ready, or owned', async () => {
+    const { id } = await addWarm();
+    const other = await images.insert({ backedUpAt: new Date(), anonymisationScript: '' });
+    await images.transition(other.id, ['creating'], 'ready');
+    expect(await claim([id], other.id)).toBeUndefined();
+    expect(await claim([id + 1])).toBeUndefined();
+    for (const status of ['creating', 'stopped', 'failed', 'destroying']) {
+      await pool.query('UPDATE instances SET status = $1', [status]);
+      expect(await claim([id])).toBeUndefined();
+    }
+    await pool.query(`UPDATE instances SET status = 'ready', user_email = 'bob@example.com'`);
+    expect(await claim([id])).toBeUndefined();
+    expect(await store.retireWarm(id)).toBe(false);
+    expect(await listWarmIds()).toEqual([]);
+  });
+
+  it.each(['pending', 'finalising', 'failed', 'destroying'] as const)(
+    'is not given when the image is %s',
+    async (status) => {
+      const { id } = await addWarm();
+      await images.transition(imageId, ['ready'], status);
+      expect(await claim([id])).toBeUndefined();
+      expect((await store.find(id))?.userEmail).toBe(NOBODY);
+    },
+  );
+
+  it('is not given when a destruction of the image is about to be committed', async () => {
+    const { id } = await addWarm();
+    const other = await pool.connect();
+    try {
+      await other.query('BEGIN');
+      await other.query(`UPDATE images SET status = 'destroying' WHERE id = $1`, [imageId]);
+      const outcome = claim([id]);
+      await expect.poll(countWaiting).toBe(1);
+      await other.query('COMMIT');
+      expect(await outcome).toBeUndefined();
+    } finally {
+      other.release();
+    }
+  });
+
+  it('goes away unless it has got an owner, whoever of the two is first', async () => {
+    const warm = await Promise.all(Array.from({ length: 8 }, () => addWarm()));
+    const ids = warm.map(({ id }) => id);
+    const [retired, claimed] = await Promise.all([
+      Promise.all(ids.map((id) => store.retireWarm(id))),
+      Promise.all(ids.map((id) => claim([id]))),
+    ]);
+    const states = await Promise.all(ids.map((id) => store.find(id)));
+    expect(states.map((row) => [row?.status, row?.userEmail])).toEqual(
+      ids.map((_, at) => (claimed[at] ? ['creating', ADA] : ['destroying', NOBODY])),
+    );
+    expect(retired).toEqual(claimed.map((instance) => instance === undefined));
+  });
+
+  it('is listed in every state in which it is there, the oldest first; what 5.3 made is never', async () => {
+    const warm = [await addWarm(), await addWarm(), await addWarm(), await addWarm()];
+    const [first, stopped, failed, destroying] = warm.map(({ id }) => id);
+    await store.transition(stopped ?? 0, ['ready'], 'stopped', 'died');
+    await store.transition(failed ?? 0, ['ready'], 'failed', 'died');
+    expect(await store.retireWarm(destroying ?? 0)).toBe(true);
+    await insert(NOBODY);
+    await insert();
+    for (const owner of [NOBODY, null]) {
+      const { id } = await insert();
+      await pool.query(`UPDATE instances SET status = 'ready', user_email = $2 WHERE id = $1`, [id, owner]);
+      expect(await store.retireWarm(id)).toBe(false);
+      expect(await claim([id])).toBeUndefined();
+    }
+    await pool.query(`UPDATE instances SET created_at = now() - interval '1 day' WHERE id = $1`, [failed]);
+    expect(await listWarmIds()).toEqual([failed, first, stopped, destroying]);
+    expect(await store.retireWarm(stopped ?? 0)).toBe(true);
+    expect((await store.find(stopped ?? 0))?.failure).toBeUndefined();
   });
 });
 

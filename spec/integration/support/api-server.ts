@@ -140,6 +140,7 @@ export class ApiServer {
       issueCertificates: () => Promise.resolve(chain),
       log,
       portRange: { min: config.minInstancePort, max: config.maxInstancePort },
+      warmInstances: 0,
     });
     const limits = { ...options, now: () => this.now };
     this.identity = composeIdentity(

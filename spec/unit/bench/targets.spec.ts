@@ -24,6 +24,12 @@ describe('the targets', () => {
     expect(judge({ samples: { api } }).map(({ met }) => met)).toEqual([true, false]);
   });
 
+  it('bound the time that it takes to be given an instance made in advance', () => {
+    const of = (ms: number) => judge({ samples: { create_warm: { ours_ms: [1, ms, 900] } } });
+    expect(of(40)).toEqual([{ name: 'create_warm p50 ms', value: 40, limit: 40, met: true }]);
+    expect(of(40.1)).toMatchObject([{ met: false }]);
+  });
+
   it('fail loudly without samples', () => {
     expect(() => judge({ samples: { cli: {} } })).toThrow('no samples cli.version_ms');
   });

@@ -83,6 +83,7 @@ describe('parseServerConfig', () => {
       reconcileIntervalMs: 2000,
       maxConcurrentCreates: 8,
       maxConcurrentFinalises: 2,
+      warmInstances: 0,
       logLevel: 'info',
     });
     expect(databaseUrl).toMatchObject({
@@ -126,6 +127,19 @@ describe('parseServerConfig', () => {
   it('keeps the audit log in the state directory, unless told otherwise', () => {
     expect(read().auditLog).toBe('/var/lib/draupnir/audit.log');
     expect(read({ audit_log: '"/var/log/draupnir/audit.log"' }).auditLog).toBe('/var/log/draupnir/audit.log');
+  });
+
+  it.each([
+    ['0', 0],
+    ['20', 20],
+  ])('takes warm_instances = %s', (text, count) => {
+    expect(read({ warm_instances: text }).warmInstances).toBe(count);
+  });
+
+  it.each(['-1', '21', '1.5', '"3"'])('refuses warm_instances = %s', (text) => {
+    expect(listProblems(write({ warm_instances: text }))).toEqual([
+      expect.stringMatching(/warm_instances: must be a whole number from 0 to 20/),
+    ]);
   });
 
   it('reads every optional key', () => {

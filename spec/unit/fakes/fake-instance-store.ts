@@ -1,6 +1,12 @@
 import { DomainError } from '../../../src/core/errors.ts';
-import { OWNED } from '../../../src/core/instance.ts';
-import type { Instance, InstanceStatus, InstanceStore, PortRange } from '../../../src/core/instance.ts';
+import { NOBODY, OWNED } from '../../../src/core/instance.ts';
+import type {
+  Instance,
+  InstanceStatus,
+  InstanceStore,
+  Owner,
+  PortRange,
+} from '../../../src/core/instance.ts';
 import type { Steps } from './steps.ts';
 
 const CREATED = new Date('2017-05-01T16:00:00Z');
@@ -66,12 +72,39 @@ export class FakeInstanceStore implements InstanceStore {
     return this.#steps.run('instances.list', () => [...this.rows.values()]);
   }
 
-  open(id: number, credentials: Buffer): Promise<Instance> {
+  listWarm(): Promise<Instance[]> {
+    return this.#steps.run('instances.listWarm', () =>
+      [...this.rows.values()].filter((row) => this.#isWarm(row) && row.status !== 'creating'),
+    );
+  }
+
+  claimWarm(imageId: number, ids: readonly number[], owner: Owner): Promise<Instance | undefined> {
+    return this.#steps.run('instances.claimWarm', () => {
+      const found = [...this.rows.values()].find(
+        (row) =>
+          ids.includes(row.id) && row.imageId === imageId && row.status === 'ready' && this.#isWarm(row),
+      );
+      if (!found) return undefined;
+      this.rows.set(found.id, { ...found, userEmail: owner.userEmail, status: 'creating' });
+      return this.#get(found.id);
+    });
+  }
+
+  retireWarm(id: number): Promise<boolean> {
+    return this.#steps.run('instances.retireWarm', () => {
+      const row = this.rows.get(id);
+      if (!row || !this.#isWarm(row) || !OWNED.includes(row.status)) return false;
+      this.rows.set(id, { ...row, status: 'destroying' });
+      return true;
+    });
+  }
+
+  open(id: number, credentials?: Buffer): Promise<Instance> {
     return this.#steps.run('instances.open', () => {
       const row = this.rows.get(id);
       if (row?.status !== 'creating') throw new DomainError('image_not_ready', 'destroyed meanwhile');
       this.rows.set(id, { ...row, status: 'ready' });
-      this.credentials.set(id, credentials);
+      if (credentials) this.credentials.set(id, credentials);
       return this.#get(id);
     });
   }
@@ -99,6 +132,10 @@ export class FakeInstanceStore implements InstanceStore {
       this.rows.delete(id);
       this.credentials.delete(id);
     });
+  }
+
+  #isWarm({ id, userEmail }: Instance): boolean {
+    return userEmail === NOBODY && this.credentials.has(id);
   }
 
   #get(id: number): Instance {

@@ -15,7 +15,10 @@ export interface Hold {
 export class Steps {
   readonly taken: string[] = [];
   readonly #failures = new Map<string, Failure>();
-  readonly #holds = new Map<string, { entered: () => void; released: Promise<void> }>();
+  readonly #holds = new Map<
+    string,
+    { when: Failure['when']; entered: () => void; released: Promise<void> }
+  >();
 
   /** The next time the step is taken it fails, and succeeds again after that. */
   failOnce(
@@ -26,11 +29,11 @@ export class Steps {
     this.#failures.set(step, { error, when });
   }
 
-  /** The next time the step is taken it waits before its effect. */
-  hold(step: string): Hold {
+  /** The next time the step is taken it waits: before its effect, or with its answer after it. */
+  hold(step: string, when: Failure['when'] = 'before'): Hold {
     const reached = Promise.withResolvers<undefined>();
     const released = Promise.withResolvers<undefined>();
-    this.#holds.set(step, { entered: () => reached.resolve(undefined), released: released.promise });
+    this.#holds.set(step, { when, entered: () => reached.resolve(undefined), released: released.promise });
     return { reached: reached.promise, release: () => released.resolve(undefined) };
   }
 
@@ -39,12 +42,16 @@ export class Steps {
     this.taken.push(step);
     const hold = this.#holds.get(step);
     this.#holds.delete(step);
-    hold?.entered();
-    await hold?.released;
+    const wait = (): Promise<void> | undefined => {
+      hold?.entered();
+      return hold?.released;
+    };
+    if (hold?.when !== 'after') await wait();
     const failure = this.#failures.get(step);
     this.#failures.delete(step);
     if (failure?.when === 'before') throw failure.error;
     const result = effect();
+    if (hold?.when === 'after') await wait();
     if (failure) throw failure.error;
     return result;
   }

@@ -11,6 +11,7 @@ import { InstanceSupervisor } from '../../../src/core/instance-supervisor.ts';
 import { Instances } from '../../../src/core/instances.ts';
 import { Limiter } from '../../../src/core/limiter.ts';
 import type { Volume } from '../../../src/core/volume.ts';
+import { WarmFiller } from '../../../src/jobs/fill-warm-instances.ts';
 import { InstanceCredentials } from '../../../src/core/instance-credentials.ts';
 import { FakeCertificateProof, FakeCertificateStorage, FakeCredentialStore } from './fake-certificates.ts';
 import { FakeImageStorage } from './fake-image-storage.ts';
@@ -137,7 +138,7 @@ export function createFakeChain(instanceId: number, which = ''): CertificateChai
 export type World = ReturnType<typeof createWorld>;
 
 /** Makes the domain with an empty database, an empty disk and free ports. */
-export function createWorld() {
+export function createWorld({ warmInstances = 0 } = {}) {
   const steps = new Steps();
   const log = new RecordingLog();
   const parts = {
@@ -182,6 +183,8 @@ export function createWorld() {
     log,
   };
   const credentials = new InstanceCredentials(credentialParts);
+  /** How often the last creation for a user has ended. */
+  const idle = { times: 0 };
   const instances = new Instances({
     credentials,
     store: parts.store,
@@ -197,6 +200,10 @@ export function createWorld() {
     issueCertificates: (id) => steps.run('certificates.issue', () => createFakeChain(id)),
     log,
     portRange: PORT_RANGE,
+    warmInstances,
+    onIdle: () => {
+      idle.times++;
+    },
   });
   const images = new Images({
     store: parts.imageStore,
@@ -208,12 +215,20 @@ export function createWorld() {
     finaliseTimeoutMs: 60_000,
   });
   let now = 0;
+  const filler = new WarmFiller({
+    images: parts.imageStore,
+    store: parts.store,
+    instances,
+    log,
+    count: warmInstances,
+    now: () => now,
+  });
   const supervisor = new InstanceSupervisor({ ...parts, storage: parts.disk }, () => now, 100);
-  /** Lets the time of the supervisor pass, in milliseconds. */
+  /** Lets time pass for the supervisor and the filler, in milliseconds. */
   const pass = (ms: number): void => {
     now += ms;
   };
   /** The credentials as another run of the server has them, on the same database and disk. */
   const restart = (): InstanceCredentials => new InstanceCredentials(credentialParts);
-  return { ...parts, ...certified, credentials, restart, images, instances, supervisor, pass };
+  return { ...parts, ...certified, credentials, restart, images, instances, idle, filler, supervisor, pass };
 }

@@ -85,6 +85,14 @@ describe('a token', () => {
     expect(response.json()).toEqual(UNAUTHORIZED);
   });
 
+  it('is of nobody when the one behind it has no name', async () => {
+    const { send, authenticator, steps } = createApp();
+    authenticator.identify = () => Promise.resolve({ role: 'developer', email: '' });
+    const response = await send('ada', { url: '/instances' });
+    expect(response.json()).toEqual(UNAUTHORIZED);
+    expect(steps.taken).toEqual([]);
+  });
+
   it('is not guessed when the provider fails', async () => {
     const { send, authenticator, log } = createApp();
     authenticator.identify = () => Promise.reject(new Error('provider is down'));

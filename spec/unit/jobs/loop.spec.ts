@@ -117,4 +117,50 @@ describe('a loop', () => {
     await vi.advanceTimersByTimeAsync(5000);
     expect(starts).toHaveLength(1);
   });
+
+  it('that is woken runs its next round at once, and the one after that an interval later', async () => {
+    const { loop, starts, end } = createLoop();
+    const started = Date.now();
+    loop.start();
+    end();
+    await vi.advanceTimersByTimeAsync(300);
+    loop.wake();
+    await vi.advanceTimersByTimeAsync(0);
+    end();
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(starts.map((time) => time - started)).toEqual([0, 300, 1300]);
+    end();
+    await loop.stop();
+  });
+
+  it('that is woken during a round runs the next one right after it, once', async () => {
+    const { loop, starts, end } = createLoop();
+    const started = Date.now();
+    loop.start();
+    await vi.advanceTimersByTimeAsync(100);
+    loop.wake();
+    loop.wake();
+    expect(starts).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(100);
+    end();
+    await vi.advanceTimersByTimeAsync(0);
+    end();
+    await vi.advanceTimersByTimeAsync(999);
+    expect(starts.map((time) => time - started)).toEqual([0, 200]);
+    await loop.stop();
+  });
+
+  it('cannot be woken before its start or after its stop', async () => {
+    const { loop, starts, end } = createLoop();
+    loop.wake();
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(starts).toEqual([]);
+    loop.start();
+    end();
+    await vi.advanceTimersByTimeAsync(0);
+    await loop.stop();
+    loop.wake();
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(starts).toHaveLength(1);
+  });
 });

@@ -1,0 +1,45 @@
+import { waitUntil } from '../../spec/e2e/support/wait.ts';
+import type { Recorder } from '../results.ts';
+import { measure } from '../statistics.ts';
+import type { Workbench } from '../workbench.ts';
+
+const SAMPLES = 31;
+/** Instances made in advance. */
+const WARM = 3;
+
+/** Creating an instance where some were made in advance, beside the floor of one that was not. */
+export async function benchCreateWarm(bench: Workbench, record: Recorder): Promise<void> {
+  const { api, floor, imageId } = bench;
+  await bench.start({ warmInstances: WARM });
+  const count = bench.count(SAMPLES);
+  // The first round is for warming up.
+  for (let round = 0; round <= count; round++) {
+    await waitForWarm(bench, WARM);
+    const bare = await measure(() => floor.start());
+    await floor.destroy(bare.result);
+    const ours = await measure(() => api.createInstance(imageId));
+    await api.destroyInstance(ours.result.id);
+    if (round === 0) continue;
+    record.add('floor_ms', bare.ms);
+    record.add('ours_ms', ours.ms);
+  }
+  await recordParts(bench, record, count);
+  // Other parts measure without any.
+  await bench.start();
+  await waitForWarm(bench, 0);
+}
+
+/** Where the time of the last creations went. Throws when one of them was not of an instance made in advance. */
+async function recordParts({ server }: Workbench, record: Recorder, count: number): Promise<void> {
+  const lines = (await server.readLog()).filter(({ msg }) => msg === 'created instance').slice(-count);
+  if (!lines.every(({ warm }) => warm === true)) throw new Error('an instance was not made in advance');
+  for (const { parts } of lines) {
+    for (const [part, ms] of Object.entries(parts as Record<string, number>))
+      record.add(`part_${part}_ms`, ms);
+  }
+}
+
+async function waitForWarm(bench: Workbench, count: number): Promise<void> {
+  const sql = `SELECT count(*) FROM instances WHERE user_email = '' AND status = 'ready'`;
+  await waitUntil(`${count} instances wait`, async () => Number(await bench.sql(sql)) === count);
+}
