@@ -15,12 +15,12 @@ import { readSeed } from './seed.ts';
 const DEADLINES = `block_instance_egress = false
 script_timeout = "3s"
 instance_start_timeout = "6s"
-finalise_timeout = "30s"
+finalise_timeout = "60s"
 reconcile_interval = "200ms"`;
 
 const SEED = readSeed();
 /** For the work that is asked for again, on a busy machine, in milliseconds. */
-const RETRY_LIMIT_MS = 60_000;
+const RETRY_LIMIT_MS = 120_000;
 /** Hours for a soak. */
 const TIMEOUT_MS = SOAK ? 24 * 3_600_000 : 1_200_000;
 /** How many faults of one operation the smoke tries. */

@@ -28,6 +28,7 @@ export const GROUPS: Record<FaultGroup, { about: string; files: readonly string[
       'isolation-takeover',
       'isolation-images',
       'isolation-exhaustion',
+      'isolation-limits',
       'root-boundary',
       'audit',
     ],
