@@ -29,13 +29,17 @@ load_limits() {
     || die "${EX_CONFIG}" "host.conf: CGROUP=${CGROUP} is no path below ${CGROUP_MOUNT}"
 }
 
-# ensure_sandbox: sets NAMESPACE (slave or unchanged: how mounts propagate to it; none) and CGROUP_VERSION (2, 1, none). Tried out once after a reboot, then remembered; what
-# is missing is told once, to the operator.
+# ensure_sandbox: sets NAMESPACE (slave or unchanged: how mounts propagate to it; none) and CGROUP_VERSION (2, 1, none). Tried out
+# once after a reboot, which RUN_PATH may survive, then remembered; what is missing is told once, to the operator.
 ensure_sandbox() {
-  local file=${RUN_PATH}/sandbox
+  local file=${RUN_PATH}/sandbox boot='' found_in=''
   readonly SANDBOX_ROOT=${RUN_PATH}/root
   load_limits
-  if [[ -r ${file} ]] && read -r NAMESPACE CGROUP_VERSION <"${file}"; then return 0; fi
+  read -r boot </proc/sys/kernel/random/boot_id
+  if [[ -r ${file} ]] && read -r NAMESPACE CGROUP_VERSION found_in <"${file}" && [[ ${found_in} == "${boot}" ]] \
+    && has_controllers; then
+    return 0
+  fi
   install -d -m 0700 -- "${SANDBOX_ROOT}"
   write_mounts "${file}.mounts.$$"
   if try_namespace slave "${file}.mounts.$$"; then
@@ -51,7 +55,7 @@ ensure_sandbox() {
   if [[ ${CGROUP_VERSION} == none ]]; then
     notice "${CGROUP_MOUNT} cannot be used here: memory is limited for each process, not for an instance as a whole"
   fi
-  printf '%s %s\n' "${NAMESPACE}" "${CGROUP_VERSION}" >"${file}.$$"
+  printf '%s %s %s\n' "${NAMESPACE}" "${CGROUP_VERSION}" "${boot}" >"${file}.$$"
   mv -f -- "${file}.$$" "${file}"
 }
 
@@ -114,6 +118,15 @@ enable_controllers() {
     mkdir -p -- "${path}" || return 1
     printf '+memory +pids' >"${path}/cgroup.subtree_control" || return 1
   done
+}
+
+# has_controllers: of version 2, whether groups below ours get limits: not so where ours went (with the container it was in, say), or
+# CGROUP is another one now. mkdir(1) would make it anew, and there would be nothing to write a limit to.
+has_controllers() {
+  local controllers=''
+  if [[ ${CGROUP_VERSION} != 2 ]]; then return 0; fi
+  { read -r controllers <"${CGROUP_MOUNT}/${CGROUP}/cgroup.subtree_control"; } 2>/dev/null || return 1
+  [[ " ${controllers} " == *' memory '* && " ${controllers} " == *' pids '* ]]
 }
 
 # list_cgroups NAME: sets dirs to the directories of one group, that of the memory first and that of the processes last.
