@@ -160,13 +160,21 @@ describe('instances', () => {
   });
 });
 
+/** Connections to an instance; three of a hundred are kept for superusers (PostgreSQL manual, superuser_reserved_connections). */
+const PLACES = 97;
+
 describe('an instance', () => {
   it('takes a hundred connections at once, and answers when they are gone', async ({ task }) => {
     const instance = await server.api.createInstance(inject('e2e').imageId);
     const attempts = await Promise.allSettled(Array.from({ length: 100 }, () => connect(instance)));
     const clients = attempts.flatMap((attempt) => (attempt.status === 'fulfilled' ? [attempt.value] : []));
-    // Three are kept for superusers (PostgreSQL manual, superuser_reserved_connections).
-    expect(clients).toHaveLength(97);
+    // One that was about to be refused may have had the place of another for a moment.
+    await waitUntil('all places are taken', async () => {
+      const late = clients.length < PLACES && (await connect(instance).catch(() => undefined));
+      if (late) clients.push(late);
+      return clients.length >= PLACES;
+    });
+    expect(clients).toHaveLength(PLACES);
     await expect(query(instance, 'SELECT 1')).rejects.toMatchObject({ code: '53300' });
     expect(summarise(await diagnose())).toEqual([]);
     expect(await readState(instance)).toEqual({ status: 'ready', failure: null });
