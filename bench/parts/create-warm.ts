@@ -1,4 +1,5 @@
 import { waitUntil } from '../../spec/e2e/support/wait.ts';
+import { recordCreations } from '../creations.ts';
 import type { Recorder } from '../results.ts';
 import { measure } from '../statistics.ts';
 import type { Workbench } from '../workbench.ts';
@@ -23,20 +24,11 @@ export async function benchCreateWarm(bench: Workbench, record: Recorder): Promi
     record.add('floor_ms', bare.ms);
     record.add('ours_ms', ours.ms);
   }
-  await recordParts(bench, record, count);
+  const creations = await recordCreations(bench, record, count);
+  if (!creations.every(({ warm }) => warm === true)) throw new Error('an instance was not made in advance');
   // Other parts measure without any.
   await bench.start();
   await waitForWarm(bench, 0);
-}
-
-/** Where the time of the last creations went. Throws when one of them was not of an instance made in advance. */
-async function recordParts({ server }: Workbench, record: Recorder, count: number): Promise<void> {
-  const lines = (await server.readLog()).filter(({ msg }) => msg === 'created instance').slice(-count);
-  if (!lines.every(({ warm }) => warm === true)) throw new Error('an instance was not made in advance');
-  for (const { parts } of lines) {
-    for (const [part, ms] of Object.entries(parts as Record<string, number>))
-      record.add(`part_${part}_ms`, ms);
-  }
 }
 
 async function waitForWarm(bench: Workbench, count: number): Promise<void> {

@@ -1,3 +1,4 @@
+import { recordCreations } from '../creations.ts';
 import { runRecipe } from '../recipe.ts';
 import type { Recorder } from '../results.ts';
 import { measure } from '../statistics.ts';
@@ -17,16 +18,7 @@ export async function benchCreate(bench: Workbench, record: Recorder): Promise<v
     await createOurs(bench, record);
     if (round < bench.count(RECIPE_SAMPLES)) await createByRecipe(bench, record);
   }
-  await recordParts(bench, record, count);
-}
-
-/** Where the time of the last creations went, as the server says in its log. */
-async function recordParts({ server }: Workbench, record: Recorder, count: number): Promise<void> {
-  const lines = (await server.readLog()).filter(({ msg }) => msg === 'created instance');
-  for (const { parts } of lines.slice(-count)) {
-    for (const [part, ms] of Object.entries(parts as Record<string, number>))
-      record.add(`part_${part}_ms`, ms);
-  }
+  await recordCreations(bench, record, count);
 }
 
 async function createOurs({ api, imageId }: Workbench, record?: Recorder): Promise<void> {
