@@ -44,6 +44,10 @@ async function main(): Promise<void> {
     await mkdir(OUT, { recursive: true });
     await writeFile(join(OUT, 'results.json'), `${JSON.stringify(results, undefined, 1)}\n`);
     process.stdout.write(formatResults(results));
+  } catch (error) {
+    // The installation goes, and its log with it.
+    for (const line of (await bench?.readErrors()) ?? []) tell(JSON.stringify(line));
+    throw error;
   } finally {
     await bench?.remove();
   }

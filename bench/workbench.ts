@@ -2,7 +2,7 @@ import { Api } from '../spec/e2e/support/api.ts';
 import { createInstallation } from '../spec/e2e/support/install.ts';
 import { INSTANCE_PORTS, type Installation } from '../spec/e2e/support/installation.ts';
 import { getMetadataCluster } from '../spec/e2e/support/metadata.ts';
-import { Server } from '../spec/e2e/support/server.ts';
+import { type LogLine, Server } from '../spec/e2e/support/server.ts';
 import { type ConfigChoices, writeServerConfig } from '../spec/e2e/support/server-config.ts';
 import type { Namespace } from '../spec/e2e/support/namespace.ts';
 import { removeInstallation } from '../spec/e2e/support/teardown.ts';
@@ -14,6 +14,9 @@ import type { Options } from './options.ts';
 export const PORTS = { min: INSTANCE_PORTS.min, max: INSTANCE_PORTS.min + 180 };
 /** Floors listen above those. */
 const FLOOR_PORTS = { min: PORTS.max, max: PORTS.max + 20 };
+
+/** How many errors are shown when a run fails. */
+const ERRORS = 5;
 
 /** A server as people run it, with an image of 200 MB, and what is measured beside it. */
 export class Workbench {
@@ -77,6 +80,12 @@ export class Workbench {
   /** Asks the metadata database. */
   sql(statement: string): Promise<string> {
     return getMetadataCluster(this.installation).query('draupnir', statement);
+  }
+
+  /** The last errors that the server has logged. */
+  async readErrors(): Promise<LogLine[]> {
+    const lines = (await this.#server?.readLog()) ?? [];
+    return lines.filter(({ level }) => level === 'error').slice(-ERRORS);
   }
 
   /** Removes everything; whoever calls it again waits for the same. */

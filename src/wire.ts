@@ -53,7 +53,15 @@ export interface TokenBody {
   expiry: string;
 }
 
+/** What was formatted, as long as somebody has it: rows that are listed again have the same times (db/timestamps.ts). */
+const formatted = new WeakMap<Date, string>();
+
 /** UTC, ISO 8601, whole seconds: `2017-05-01T12:00:00Z`. */
 export function formatTime(time: Date): string {
-  return time.toISOString().replace(/\.\d{3}Z$/, 'Z');
+  let text = formatted.get(time);
+  if (text === undefined) {
+    text = `${time.toISOString().slice(0, -'.000Z'.length)}Z`;
+    formatted.set(time, text);
+  }
+  return text;
 }

@@ -20,11 +20,11 @@ DISCARD ALL;
 EOF
   chgrp "${uid}" "${file}"
   chmod 0640 "${file}"
-  run_psql "$(session_options)" postgres -f "${file}" </dev/null >/dev/null 2>"${run}/errors" || code=$?
+  run_psql "$(session_options)" postgres -f "${file}" </dev/null >/dev/null 2>"${errors}" || code=$?
   check_sql_errors "${script}" "${file}" "${lines}"
   check_psql_errors "${file}" "${lines}"
   [[ ${code} -eq 0 ]] || failure 'the anonymisation script failed: its session was cut'
-  grep -qF -- "draupnir-end ${nonce}" "${run}/errors" || anonymisation_unfinished
+  grep -qF -- "draupnir-end ${nonce}" "${errors}" || anonymisation_unfinished
   if [[ -n $(sql postgres -A -t -c 'SELECT gid FROM pg_prepared_xacts LIMIT 1') ]]; then
     failure 'the anonymisation script leaves a prepared transaction: end it with COMMIT PREPARED'
   fi
@@ -34,7 +34,7 @@ EOF
 # or runs another file. psql names the line on which the failing statement ends.
 check_sql_errors() {
   local script=$1 file=$2 lines=$3 line number text state=''
-  line=$(grep -m1 -E '(ERROR|FATAL|PANIC):  ' "${run}/errors" || true)
+  line=$(grep -m1 -E '(ERROR|FATAL|PANIC):  ' "${errors}" || true)
   [[ -n ${line} ]] || return 0
   [[ ${line} =~ psql:"${file}":([0-9]+):\ (ERROR|FATAL|PANIC):\ +(.*)$ ]] \
     || failure 'the anonymisation script failed in a statement that is not its own text'
@@ -52,7 +52,7 @@ check_sql_errors() {
 # check_psql_errors FILE LINES: what psql itself could not do, such as a meta-command.
 check_psql_errors() {
   local file=$1 lines=$2 line
-  line=$(grep -m1 -oE 'psql:.*:[0-9]+: error: |psql: error: ' "${run}/errors" || true)
+  line=$(grep -m1 -oE 'psql:.*:[0-9]+: error: |psql: error: ' "${errors}" || true)
   [[ -n ${line} ]] || return 0
   [[ ${line} =~ psql:"${file}":([0-9]+):\ error ]] \
     || failure 'the anonymisation script failed: psql could not carry out a line that is not its own text'

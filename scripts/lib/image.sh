@@ -3,7 +3,7 @@
 # The Postgres that prepares an image: in a sandbox of its own without any network interface, as the image's uid, with our
 # configuration alone.
 
-# image_paths ID: sets uid, upload, work, snapshot, run and log.
+# image_paths ID: sets uid, upload, work, snapshot, run, log, and errors, where the psql at work writes its own.
 image_paths() {
   uid=$((IMAGE_UID_BASE + $1))
   upload=${UPLOADS}/$1
@@ -11,6 +11,7 @@ image_paths() {
   snapshot=${SNAPSHOTS}/$1
   run=${RUN_PATH}/images/$1
   log=${run}/postgres.log
+  errors=${run}/errors
 }
 
 # offline COMMAND…: as the image's uid, with no network, in a sandbox and with a clean environment. While Postgres runs, it is
@@ -75,7 +76,7 @@ EOF
 # nobody may say that it is damaged because there was no room for it: exit 74.
 failure() {
   local message=$*
-  if is_full "${log}" "${run}/errors" "${run}/unpack.log"; then die "${EX_IOERR}" "no space left: ${message}"; fi
+  if is_full "${log}" "${errors}" "${run}/unpack.log"; then die "${EX_IOERR}" "no space left: ${message}"; fi
   printf 'failure %s\n' "${message//[[:cntrl:]]/?}"
   exit "${EX_DATAERR}"
 }
@@ -90,7 +91,7 @@ postgres_failure() {
 # create_admin: makes superuser draupnir-admin. Most clusters have a superuser postgres that can log in; where it is called
 # differently or locked out, single-user mode needs no name at all.
 create_admin() {
-  if sql template1 -U postgres -f - <"${SCRIPTS}/sql/admin.sql" >/dev/null 2>"${run}/errors"; then return 0; fi
+  if sql template1 -U postgres -f - <"${SCRIPTS}/sql/admin.sql" >/dev/null 2>"${errors}"; then return 0; fi
   stop_image_postgres
   # Single-user mode insists on a name for its uid, and no host has one for ours; nss_wrapper(1) lends it one.
   printf 'image:x:%s:%s::/nonexistent:/usr/sbin/nologin\n' "${uid}" "${uid}" >"${run}/passwd"
@@ -160,6 +161,13 @@ readonly OWN_OPTIONS=' -c search_path=pg_catalog -c lock_timeout=60s'
 # sql DATABASE PSQL-ARGUMENTS…: our own statements, as superuser draupnir-admin.
 sql() { run_psql "$(session_options)${OWN_OPTIONS}" "$@"; }
 
+# run_own_plan FILE: the planned steps with our own statements.
+run_own_plan() { run_plan "$(session_options)${OWN_OPTIONS}" "$@"; }
+
+# run_source_plan FILE PSQL-ARGUMENTS…: the planned steps, which run code of the source: it may rely on the search path that the source has
+# set.
+run_source_plan() { run_plan "$(session_options)" "$@"; }
+
 # run_psql OPTIONS DATABASE PSQL-ARGUMENTS…: errors show their code and never their text, which could quote a row
 # (VERBOSITY sqlstate).
 run_psql() {
@@ -169,55 +177,73 @@ run_psql() {
     psql -X -q --no-password -v ON_ERROR_STOP=1 -v VERBOSITY=sqlstate "$@"
 }
 
-# sql_step STEP DATABASE FILE…: our own SQL files, in one session.
-sql_step() {
-  local what=$1 database=$2
+# What run_plan is going to do: for each step what its failure is called, and its database; and the statements of all.
+plan_names=()
+plan_databases=()
+plan_text=''
+
+# plan NAME DATABASE FILE…: one more step: the texts of these files of ours. It goes on in the session of the step before when that has
+# the same database.
+plan() {
+  local name=$1 database=$2 number=${#plan_names[@]} file
   shift 2
-  # shellcheck disable=SC2312 # the files are ours
-  if ! cat -- "${@/#/"${SCRIPTS}/sql/"}" | sql "${database}" -f - >/dev/null 2>"${run}/errors"; then
-    step_failure "${what}" "${database}"
+  plan_text+="\\warn draupnir-step ${number}"$'\n'
+  if [[ ${number} -gt 0 && ${database} != "${plan_databases[-1]}" ]]; then
+    plan_text+="\\connect -reuse-previous=on :plan_${number}"$'\n'
   fi
+  # A file may go on after errors of its own.
+  plan_text+=$'\\set ON_ERROR_STOP on\n'
+  for file in "$@"; do plan_text+=$(<"${SCRIPTS}/sql/${file}")$'\n'; done
+  plan_names+=("${name}")
+  plan_databases+=("${database}")
 }
 
-# own_path_step STEP DATABASE FILE PSQL-ARGUMENTS…: a file of ours that runs code of the source, which may rely on the
-# search path that the source has set.
-own_path_step() {
-  local what=$1 database=$2 file=$3
-  shift 3
-  if ! run_psql "$(session_options)" "${database}" "$@" -f - <"${SCRIPTS}/sql/${file}" >/dev/null 2>"${run}/errors"; then
-    step_failure "${what}" "${database}"
-  fi
+# plan_everywhere NAME FILE…: the same in each database.
+plan_everywhere() {
+  local name=$1 database
+  shift
+  for database in "${databases[@]}"; do plan "${name}" "${database}" "$@"; done
+}
+
+# run_plan OPTIONS FILE PSQL-ARGUMENTS…: takes the planned steps, one after the other, by one psql: a process in the sandbox takes longer
+# to come into being than most steps. What they print goes to the file. Fails as the step that failed.
+run_plan() {
+  local options=$1 file=$2 names=("${plan_names[@]}") steps=("${plan_databases[@]}") text=${plan_text} number value arguments=()
+  shift 2
+  plan_names=() plan_databases=() plan_text=''
+  for number in "${!steps[@]}"; do
+    # A name may hold anything: in a connection string (PostgreSQL manual, 34.1.1), in double quotes, which psql takes off.
+    value=${steps[number]//\\/\\\\}
+    value="dbname='${value//\'/\\\'}'"
+    arguments+=(-v "plan_${number}=\"${value//\"/\"\"}\"")
+  done
+  if run_psql "${options}" "${steps[0]}" -A -t "${arguments[@]}" "$@" -f - <<<"${text}" >"${file}" 2>"${errors}"; then return 0; fi
+  number=$(sed -nE 's/^draupnir-step ([0-9]+)$/\1/p' "${errors}" | tail -n 1)
+  number=${number:-0}
+  step_failure "${names[number]}" "${steps[number]}"
 }
 
 # step_failure STEP DATABASE: XX001 and XX002 are corrupted data and indexes (PostgreSQL manual, appendix A).
 step_failure() {
   local what=$1 database=$2 code
-  code=$(grep -m1 -oE 'ERROR:  [0-9A-Z]{5}' "${run}/errors" || true)
+  # The last one has ended it; those that do not matter come before.
+  code=$(grep -oE 'ERROR:  [0-9A-Z]{5}' "${errors}" | tail -n 1 || true)
   code=${code#ERROR:  }
   if [[ ${code} == XX00[12] ]]; then failure "the backup is damaged: ${what} met unreadable data in database ${database}"; fi
   failure "${what} failed in database ${database}${code:+ (SQLSTATE ${code})}"
 }
 
-# check_damage DATABASE: fails when a table's file is cut short.
+# check_damage FILE: fails when that names a file that is shorter than its table.
 check_damage() {
-  local database=$1 path
-  path=$(sql "${database}" -A -t -f - <"${SCRIPTS}/sql/damage.sql" 2>"${run}/errors") || step_failure 'the check of the files' "${database}"
+  local path=''
+  read -r path <"$1" || true
   [[ -z ${path} ]] || failure "the backup is damaged: ${path} is shorter than its table; take another backup"
 }
 
-# list_files FILE: writes the files of all databases, for the last clean-up.
-list_files() {
-  local file=$1 database
-  for database in "${databases[@]}"; do
-    sql "${database}" -A -t -f - <"${SCRIPTS}/sql/files.sql" 2>"${run}/errors" >>"${file}" \
-      || step_failure 'the list of the files' "${database}"
-  done
-}
-
-# list_databases: sets databases to all that can be connected to.
+# list_databases: sets databases to all that can be connected to, the largest first.
 list_databases() {
   mapfile -d '' -t databases < <(
-    sql template1 -A -t -0 -c "SELECT datname FROM pg_database WHERE datallowconn AND datconnlimit <> -2 ORDER BY datname <> 'postgres', datname"
+    sql template1 -A -t -0 -c "SELECT datname FROM pg_database WHERE datallowconn AND datconnlimit <> -2 ORDER BY pg_database_size(oid) DESC"
   )
   [[ ${#databases[@]} -gt 0 ]] || failure 'the databases of the backup cannot be listed'
 }

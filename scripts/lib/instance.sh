@@ -89,42 +89,89 @@ read_settings() {
   done <"${conf}/postgresql.conf"
 }
 
-# prepare_launch: all that a start needs besides the data directory; sets postgres and settings.
+# prepare_launch: where the postmaster is going to run, and its limits.
 prepare_launch() {
-  local major=''
-  read -r major <"${conf}/major" || true
-  postgres=${POSTGRES_ROOT}/${major}/bin/postgres
-  [[ -x ${postgres} ]] || die "${EX_CONFIG}" "Postgres ${major} is not installed below ${POSTGRES_ROOT}"
-  read_settings
   install -d -m 0700 -o "${uid}" -g "${uid}" -- "${run}"
   make_cgroup "${uid}" "${INSTANCE_MEMORY_MAX}" "${INSTANCE_TASKS_MAX}"
   write_mounts "${run}.mounts" "rw:${data}" "ro:${conf}" "rw:${run}"
   : >>"${conf}/postgres.log"
 }
 
-# launch: starts the postmaster, sets postmaster to its process id and records it. It outlives this script.
-launch() {
-  (
+# begin_launch: starts what becomes the postmaster and sets postmaster to its process id. It waits for enter_sandbox and then, without
+# privileges, for launch, and ends when we do before that. Each of the two steps on the way, the control group and the sandbox, takes
+# as long as a snapshot, and they need not be taken one after the other. It outlives this script.
+begin_launch() {
+  # The reader of fd 6; process substitution sets $! as well.
+  exec 6> >(
+    trap - EXIT TERM INT HUP PIPE
+    exec >>"${conf}/postgres.log" 2>&1
     close_private_fds
-    confine "${uid}" "${INSTANCE_MEMORY_MAX}" "${INSTANCE_TASKS_MAX}"
-    become "${uid}" "${run}.mounts" -- env -i -C / PATH="${PATH}" LC_ALL=C setsid "${postgres}" -D "${data}" "${settings[@]}"
-  ) </dev/null >>"${conf}/postgres.log" 2>&1 &
+    become_postmaster
+  )
   postmaster=$!
-  printf '%s\n' "${postmaster}" >"${run}.pid"
+  (
+    close_launch
+    close_private_fds
+    join_cgroup "${uid}" "${postmaster}"
+  ) &
+  joining=$!
 }
 
-# await_ready: returns when Postgres says in its log that it takes connections, has ended, or takes longer than usual: whoever waits
-# for more than a moment asks by a connection, which costs a starting Postgres a process.
+# await_word WORD: the next line of stdin.
+await_word() {
+  local word=''
+  read -r word || true
+  [[ ${word} == "$1" ]] || exit "${EX_SOFTWARE}"
+}
+
+# become_postmaster: by way of a shell that waits in the sandbox for the last word.
+become_postmaster() {
+  local major='' postgres settings
+  read_settings
+  limit_process "${INSTANCE_MEMORY_MAX}" "${INSTANCE_TASKS_MAX}"
+  await_word enter
+  read -r major <"${conf}/major" || true
+  postgres=${POSTGRES_ROOT}/${major}/bin/postgres
+  # shellcheck disable=SC2016 # another shell's variables
+  become "${uid}" "${run}.mounts" -- env -i -C / PATH="${PATH}" LC_ALL=C \
+    sh -c 'read -r word && [ "${word}" = launch ] && exec setsid "$@" </dev/null' sh "${postgres}" -D "${data}" "${settings[@]}"
+}
+
+# enter_sandbox: once the data directory is there.
+enter_sandbox() {
+  local major=''
+  read -r major <"${conf}/major" || true
+  [[ -x ${POSTGRES_ROOT}/${major}/bin/postgres ]] || die "${EX_CONFIG}" "Postgres ${major} is not installed below ${POSTGRES_ROOT}"
+  printf 'enter\n' >&6
+}
+
+# launch: once the data directory is the instance's own.
+launch() {
+  wait "${joining}" || die "${EX_SOFTWARE}" "the limits of ${conf##*/} cannot be set"
+  printf '%s\n' "${postmaster}" >"${run}.pid"
+  printf 'launch\n' >&6
+  close_launch
+}
+
+# close_launch: whoever waits for a word of ours ends, and comes to nothing.
+close_launch() { exec 6>&-; }
+
+# await_ready: returns when Postgres says in its log that it takes connections; fails when it has ended, or takes longer than usual:
+# whoever waits for more than a moment asks by a connection, which costs a starting Postgres a process.
 await_ready() {
-  local line='' deadline=$((SECONDS + 2))
+  local line='' code=1 deadline=$((SECONDS + 2))
   exec 7<"${conf}/postgres.log"
   while [[ ${SECONDS} -lt ${deadline} ]] && kill -0 -- "${postmaster}" 2>/dev/null; do
     while IFS= read -r -u 7 line; do
-      if [[ ${line} == *'database system is ready to accept connections' ]]; then break 2; fi
+      if [[ ${line} == *'database system is ready to accept connections' ]]; then
+        code=0
+        break 2
+      fi
     done
     tick
   done
   exec 7<&-
+  return "${code}"
 }
 
 # await_uid: returns when what launch has started counts as running: before, it is still root's. One that has ended is the caller's to

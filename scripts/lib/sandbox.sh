@@ -164,14 +164,25 @@ make_cgroup() {
 
 # confine UID MEMORY TASKS: puts the process that calls it, a subshell about to become another program, under the limits.
 confine() {
-  local memory=$2 tasks=$3 dirs dir unit=1024
+  limit_process "$2" "$3"
+  join_cgroup "$1" "${BASHPID}"
+}
+
+# limit_process MEMORY TASKS: the limits that a process sets for itself; where there is no control group, all that there are.
+limit_process() {
+  local memory=$1 tasks=$2 unit=1024
   # A dump would hold rows.
   ulimit -c 0
-  list_cgroups "$1"
-  for dir in "${dirs[@]}"; do printf '%s' "${BASHPID}" >"${dir}/cgroup.procs"; done
-  if [[ ${#dirs[@]} -gt 0 ]]; then return 0; fi
+  if [[ ${CGROUP_VERSION} != none ]]; then return 0; fi
   if [[ ${memory} == *G ]]; then unit=1048576; fi
   ulimit -u "${tasks}" -v "$((${memory%?} * unit))"
+}
+
+# join_cgroup UID PID: the kernel takes some twenty milliseconds for it and waits for most of them.
+join_cgroup() {
+  local dirs dir
+  list_cgroups "$1"
+  for dir in "${dirs[@]}"; do printf '%s' "$2" >"${dir}/cgroup.procs"; done
 }
 
 # has_cgroup UID: whether the group exists, in every hierarchy.

@@ -36,11 +36,11 @@ ROLLBACK;
 EOF
   chgrp "${uid}" "${file}"
   chmod 0640 "${file}"
-  run_psql "$(session_options)" "${database}" -f "${file}" >/dev/null 2>"${run}/errors" || code=$?
-  state=$(grep -m1 -oE 'ERROR:  [0-9A-Z]{5}' "${run}/errors" || true)
+  run_psql "$(session_options)" "${database}" -f "${file}" >/dev/null 2>"${errors}" || code=$?
+  state=$(grep -m1 -oE 'ERROR:  [0-9A-Z]{5}' "${errors}" || true)
   state=${state#ERROR:  }
   if [[ ${state} == DRPNR ]]; then failure "${name} returned rows and must return none"; fi
-  if [[ ${code} -ne 0 ]] || ! grep -qF -- "draupnir-end ${nonce}" "${run}/errors"; then
+  if [[ ${code} -ne 0 ]] || ! grep -qF -- "draupnir-end ${nonce}" "${errors}"; then
     failure "${name} failed in database ${database}${state:+ (SQLSTATE ${state})}"
   fi
 }

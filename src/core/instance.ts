@@ -108,6 +108,8 @@ export interface InstanceStore {
 export interface StartedInstance {
   /** Process id of the postmaster. */
   readonly pid: number;
+  /** Whether Postgres is known to take connections. */
+  readonly ready?: boolean;
   /** Admits the world. Resolves when Postgres has been told. */
   open(): Promise<void>;
   /**
@@ -145,13 +147,13 @@ export interface InstanceStorage {
 /** The proof that only the client of an instance gets in. */
 export interface InstanceProof {
   /**
-   * Waits until Postgres is ready and proves: mutual TLS works and reaches this very instance; plaintext, a missing
+   * Waits until Postgres is ready, unless it is known to be, and proves: mutual TLS works and reaches this very instance; plaintext, a missing
    * certificate and another user are refused for that reason. Throws when any of it does not hold in time.
    */
   prove(
     instance: Pick<Instance, 'id' | 'port'>,
     credentials: Credentials,
-    process: { pid: number },
+    process: { pid: number; ready?: boolean },
   ): Promise<void>;
 }
 

@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { DomainError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
+import { createTypes } from './timestamps.ts';
 
 const MAX_CONNECTIONS = 10;
 /** Longest time of one query, in milliseconds: one that takes longer will not come back. */
@@ -19,7 +20,12 @@ const UNAVAILABLE_MESSAGE = /connection terminated|connection error|timeout/i;
  * throws `database_unavailable`.
  */
 export function createMetadataPool(config: pg.ClientConfig, log: Log): pg.Pool {
-  const pool = new pg.Pool({ query_timeout: QUERY_TIMEOUT_MS, ...config, max: MAX_CONNECTIONS });
+  const pool = new pg.Pool({
+    query_timeout: QUERY_TIMEOUT_MS,
+    types: createTypes(),
+    ...config,
+    max: MAX_CONNECTIONS,
+  });
   pool.on('error', (error) => log.warn({ err: error }, 'lost an idle database connection'));
   const query = pool.query.bind(pool) as (...args: unknown[]) => Promise<unknown>;
   const guarded = async (...args: unknown[]): Promise<unknown> => {

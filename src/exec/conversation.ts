@@ -1,5 +1,4 @@
 import { Socket } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { withDeadline } from './deadline.ts';
 
@@ -30,23 +29,24 @@ export async function converse(
     if (socket.bytesRead > MAX_BYTES) socket.destroy(new Error('Postgres says more than it was asked for'));
   }, LOOK_MS);
   const conversation = async (): Promise<void> => {
+    // Whoever is refused need not wait until the other side has closed.
     await client.connect();
-    await work(client);
+    try {
+      await work(client);
+    } finally {
+      await leave(client);
+    }
   };
   try {
     await withDeadline(conversation(), timeoutMs, () => new Error(TOO_LONG));
   } finally {
-    await leave(client);
     clearInterval(watch);
     socket.destroy();
   }
 }
 
 async function leave(client: pg.Client): Promise<void> {
-  const timer = new AbortController();
-  const patience = delay(LEAVE_MS, undefined, { signal: timer.signal }).catch(() => undefined);
-  await Promise.race([client.end().catch(() => undefined), patience]);
-  timer.abort();
+  await withDeadline(client.end(), LEAVE_MS, () => new Error(TOO_LONG)).catch(() => undefined);
 }
 
 function createClient(config: pg.ClientConfig, socket: Socket): pg.Client {

@@ -41,25 +41,18 @@ export class PgInstanceProof implements InstanceProof {
   async prove(
     instance: Pick<Instance, 'id' | 'port'>,
     credentials: Credentials,
-    process: { pid: number },
+    process: { pid: number; ready?: boolean },
   ): Promise<void> {
     const { id, port } = instance;
-    // A connection without TLS is the cheapest question that a starting Postgres can answer, and must be refused anyway.
-    await this.#waitUntilReady(port, process.pid);
+    // A connection without TLS is the cheapest question that a starting Postgres can answer.
+    if (!process.ready) await this.#waitUntilReady(port, process.pid);
     const mutual = this.#tls(credentials);
     const anonymous = this.#tls({ ca: credentials.ca });
     const hosts = listLoopbackAddresses();
-    // The first session builds the caches that the next one finds.
-    const access = async (): Promise<void> => {
-      for (const host of hosts) await this.#expectAccess(host, { id, port }, mutual);
-    };
     await Promise.all([
-      access(),
+      this.#expectAccesses(hosts, { id, port }, mutual),
       ...hosts.flatMap((host) => [
-        // Of the first address that is known by now.
-        ...(host === LOOPBACK
-          ? []
-          : [expectRefusal('plaintext', { host, port, user: 'draupnir', ssl: false })]),
+        expectRefusal('plaintext', { host, port, user: 'draupnir', ssl: false }),
         expectRefusal('no client certificate', { host, port, user: 'draupnir', ssl: anonymous }),
         expectRefusal('another user', { host, port, user: 'postgres', ssl: mutual }),
       ]),
@@ -94,10 +87,32 @@ export class PgInstanceProof implements InstanceProof {
     }
   }
 
+  /** By each address. The first session builds the caches that the others find. */
+  async #expectAccesses(
+    hosts: readonly string[],
+    instance: Pick<Instance, 'id' | 'port'>,
+    ssl: ConnectionOptions,
+  ): Promise<void> {
+    const sessions: Promise<void>[] = [];
+    for (const host of hosts) {
+      const answered = Promise.withResolvers<undefined>();
+      const session = this.#expectAccess(host, instance, ssl, () => {
+        answered.resolve(undefined);
+      });
+      // It is waited for below; until then a failure must not pass for one that nobody handles.
+      session.catch(() => undefined);
+      sessions.push(session);
+      await Promise.race([answered.promise, session]);
+    }
+    await Promise.all(sessions);
+  }
+
+  /** Connects and leaves; `onAnswer` is called in between. */
   async #expectAccess(
     host: string,
     instance: Pick<Instance, 'id' | 'port'>,
     ssl: ConnectionOptions,
+    onAnswer: () => void,
   ): Promise<void> {
     try {
       await converse({ host, port: instance.port, user: 'draupnir', ssl }, async (client) => {
@@ -106,6 +121,7 @@ export class PgInstanceProof implements InstanceProof {
         if (rows[0]?.cluster_name !== `draupnir-instance-${instance.id}`) {
           throw new Error(`port ${instance.port} is answered by another Postgres`);
         }
+        onAnswer();
       });
     } catch (error) {
       // It was said over TLS by the one Postgres whose certificate this CA has signed, to a client whose certificate it took.
@@ -143,8 +159,12 @@ function isRefusal(refusal: Refusal, error: unknown): boolean {
     : error.message.includes('no pg_hba.conf entry');
 }
 
-/** pg gives no code to a connection that is cut, as by a Postgres that ends, or not answered, as by one that is suspended. */
-const UNANSWERED = /^Connection terminated|^timeout expired$/;
+/**
+ * pg gives no code to a connection that is cut, as by a Postgres that ends, or not answered, as by one that is suspended, or answered
+ * that there can be no process for it, as by one that is being removed.
+ */
+const UNANSWERED =
+  /^Connection terminated|^timeout expired$|^There was an error establishing an SSL connection$/;
 
 /** Whether an error is what a Postgres answers that starts or ends, or does not listen yet. */
 export function isStarting(error: unknown): boolean {

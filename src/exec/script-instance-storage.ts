@@ -12,9 +12,9 @@ import { createFullError, EX_IOERR, EX_NOINPUT, ScriptError, throwOccupied } fro
 import type { ScriptProcess } from './script-process.ts';
 import type { ScriptRunner } from './script-runner.ts';
 
-/** What a script says once Postgres is starting, or when it runs already: the postmaster's process id. */
-const STARTED = /^started ([0-9]+)$/;
-const STARTED_OR_RUNNING = /^(?:started|running) ([0-9]+)$/;
+/** What a script says once Postgres is starting, takes connections, or when it runs already: the postmaster's process id. */
+const STARTED = /^(?:started|ready) ([0-9]+)$/;
+const STARTED_OR_RUNNING = /^(started|ready|running) ([0-9]+)$/;
 /** Why a start has failed, in Postgres's own words. */
 const FAILURE = /^failure (.*)$/;
 
@@ -52,7 +52,7 @@ export class ScriptInstanceStorage implements InstanceStorage {
     try {
       const line = await expectLine(process, STARTED_OR_RUNNING, this.#scripts.timeoutMs);
       const started = this.#describeStart(process, line);
-      if (line.startsWith('started')) return started;
+      if (!line.startsWith('running')) return started;
       process.end();
       return { pid: started.pid };
     } catch (error) {
@@ -75,8 +75,10 @@ export class ScriptInstanceStorage implements InstanceStorage {
   }
 
   #describeStart(process: ScriptProcess, line: string): StartedInstance {
+    const [, state, pid] = STARTED_OR_RUNNING.exec(line) ?? [];
     return {
-      pid: Number(STARTED_OR_RUNNING.exec(line)?.[1]),
+      pid: Number(pid),
+      ready: state === 'ready',
       open: async () => {
         process.write('open\n');
         await expectLine(process, /^opened$/, this.#scripts.timeoutMs);

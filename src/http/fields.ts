@@ -34,7 +34,9 @@ export function selectAttributes(
   all: Readonly<Record<string, unknown>>,
 ): Record<string, unknown> {
   const names = listNames(request, type) ?? standard;
-  return Object.fromEntries(names.map((name) => [name, all[name]]));
+  const selected: Record<string, unknown> = {};
+  for (const name of names) selected[name] = all[name];
+  return selected;
 }
 
 /** The names a request gives; a parameter that stands there twice counts as one. */

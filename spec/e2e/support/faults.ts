@@ -32,8 +32,11 @@ declare module 'vitest' {
 /** Whether everything is to be tried in every way, however long that takes. */
 export const SOAK = process.env.DRAUPNIR_FAULTS === 'soak';
 
+/** Whether everything is to be tried at least once, also what takes long. */
+export const EACH = SOAK || process.env.DRAUPNIR_FAULTS === 'each';
+
 /** Whether the whole matrix was asked for, not the smoke of it. */
-export const FULL = SOAK || process.env.DRAUPNIR_FAULTS === 'full';
+export const FULL = EACH || process.env.DRAUPNIR_FAULTS === 'full';
 
 /** After a fault everything is right again within this time, in milliseconds. */
 export const CONVERGENCE_LIMIT_MS = 10_000;

@@ -36,9 +36,9 @@ beforeAll(async () => {
 afterAll(() => postgres.stop());
 afterEach(() => vi.unstubAllEnvs());
 
-function prove(options: { id?: number; chain?: CertificateChain } = {}): Promise<void> {
+function prove(options: { id?: number; chain?: CertificateChain; ready?: boolean } = {}): Promise<void> {
   const instance = { id: options.id ?? ID, port: postgres.port };
-  return proof.prove(instance, options.chain ?? chain, postgres);
+  return proof.prove(instance, options.chain ?? chain, { pid: postgres.pid, ready: options.ready ?? false });
 }
 
 describe('the proof', () => {
@@ -81,6 +81,15 @@ describe('the proof', () => {
   ])('fails when a refusal has another reason than it should: %s', async (_, lines) => {
     await postgres.setHba([...lines, ...GOOD]);
     await expect(prove()).rejects.toThrow();
+  });
+
+  it('is the same for a Postgres that is known to be ready', async () => {
+    await postgres.setHba(GOOD);
+    await expect(prove({ ready: true })).resolves.toBeUndefined();
+    await postgres.setHba(['hostnossl all draupnir 127.0.0.1/32 trust', ...GOOD]);
+    await expect(prove({ ready: true })).rejects.toThrow('Postgres admits a connection with plaintext');
+    await postgres.setHba(GOOD.slice(1));
+    await expect(prove({ ready: true })).rejects.toMatchObject({ code: '28000' });
   });
 
   it('fails when nobody gets in at all, or by one family only', async () => {

@@ -36,6 +36,26 @@ describe('the log', () => {
     expect(more).toEqual([]);
   });
 
+  it('keeps the order of requests and other lines, and loses none at the end, however many there are', async () => {
+    const lines = await runLog(`
+      for (let n = 0; n < 5000; n++) {
+        log.info({ n: 2 * n }, 'request');
+        if (n % 10 === 0) log.info({ n: 2 * n + 1 }, 'created instance');
+      }
+      setImmediate(() => {
+        log.info({ n: 10_000 }, 'request');
+        process.exit();
+      });`);
+    const numbers = lines.map(({ n }) => n);
+    expect(numbers).toHaveLength(5501);
+    expect(numbers).toEqual([...numbers].sort((a, b) => Number(a) - Number(b)));
+    expect(numbers.at(-1)).toBe(10_000);
+  });
+
+  it('writes the last line of a process that ends by itself', async () => {
+    expect(await runLog(`log.info({}, 'request');`)).toMatchObject([{ msg: 'request' }]);
+  });
+
   it('leaves out what is below its level', async () => {
     expect(await runLog(`log.info({}, 'no'); log.error({}, 'yes');`, 'warn')).toMatchObject([{ msg: 'yes' }]);
   });

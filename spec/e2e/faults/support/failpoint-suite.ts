@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Answer } from '../../support/api.ts';
-import { FULL, SOAK, measureConvergence, recordFaults } from '../../support/faults.ts';
+import { EACH, FULL, SOAK, measureConvergence, recordFaults } from '../../support/faults.ts';
 import { type HostState, readHostState } from '../../support/host-state.ts';
 import { getInstallation } from '../../support/installation.ts';
 import { Server } from '../../support/server.ts';
@@ -21,8 +21,8 @@ reconcile_interval = "200ms"`;
 const SEED = readSeed();
 /** For the work that is asked for again, on a busy machine, in milliseconds. */
 const RETRY_LIMIT_MS = 120_000;
-/** Hours for a soak. */
-const TIMEOUT_MS = SOAK ? 24 * 3_600_000 : 1_200_000;
+/** Hours where all is tried. */
+const TIMEOUT_MS = EACH ? 24 * 3_600_000 : 1_200_000;
 /** How many faults of one operation the smoke tries. */
 const SMOKE = 4;
 /** The same for the whole matrix, of an operation that takes as long as a preparation; of others it tries every point. */
@@ -64,7 +64,7 @@ function listFaults(points: readonly Failpoint[]): Fault[] {
 function boundTries(faults: number, { isLong = false }: Operation): { least: number; most: number } {
   let most = faults;
   if (!FULL) most = SMOKE;
-  else if (isLong && !SOAK) most = FULL_OF_LONG;
+  else if (isLong && !EACH) most = FULL_OF_LONG;
   return { least: Math.min(most, Math.ceil(faults / 2)), most };
 }
 
