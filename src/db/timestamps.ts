@@ -4,7 +4,7 @@ import pg from 'pg';
 const MAX_REMEMBERED = 10_000;
 
 /** The type `timestamptz` (pg_type.dat). */
-const TIMESTAMPTZ = pg.types.builtins.TIMESTAMPTZ;
+const TIMESTAMPTZ: number = pg.types.builtins.TIMESTAMPTZ;
 
 /**
  * Parsers for a pool that read a point in time once: lists show the same rows again and again, and their times are most of the work.
