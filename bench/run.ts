@@ -40,10 +40,7 @@ async function main(): Promise<void> {
       bench = it;
       made.resolve(it);
     });
-    const results = await measureParts(bench, options);
-    await mkdir(OUT, { recursive: true });
-    await writeFile(join(OUT, 'results.json'), `${JSON.stringify(results, undefined, 1)}\n`);
-    process.stdout.write(formatResults(results));
+    process.stdout.write(formatResults(await measureParts(bench, options)));
   } catch (error) {
     // The installation goes, and its log with it.
     for (const line of (await bench?.readErrors()) ?? []) tell(JSON.stringify(line));
@@ -77,10 +74,17 @@ async function measureParts(bench: Workbench, { parts, quick }: Options): Promis
     await PARTS[name]?.(bench, recorder);
     results.samples[name] = recorder.samples;
     if (recorder.notes.length > 0) results.notes[name] = recorder.notes;
+    results.targets = judge(results);
+    // A part that fails takes no other with it.
+    await save(results);
     tell(`${name}: done in ${Math.round((performance.now() - started) / 1000)} s`);
   }
-  results.targets = judge(results);
   return results;
+}
+
+async function save(results: Results): Promise<void> {
+  await mkdir(OUT, { recursive: true });
+  await writeFile(join(OUT, 'results.json'), `${JSON.stringify(results, undefined, 1)}\n`);
 }
 
 function tell(text: string): void {

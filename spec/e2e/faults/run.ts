@@ -2,7 +2,8 @@
  * `make faults`: the whole matrix of faults, on as many installations side by side as there are lanes. Prints a table and writes
  * tmp/faults/results.json. Fails when a fault, or a whole group, did.
  *
- * DRAUPNIR_FAULTS=each breaks every step at least once, DRAUPNIR_FAULTS=soak in every way; DRAUPNIR_FAULTS_SEED repeats a run.
+ * DRAUPNIR_FAULTS=each breaks every step at least once, DRAUPNIR_FAULTS=soak in every way (a lane's files by hand, with
+ * DRAUPNIR_E2E_SLOT=N DRAUPNIR_FAULTS_SHARE=1/4, where several are to do it); DRAUPNIR_FAULTS_SEED repeats a run.
  */
 import { createWriteStream } from 'node:fs';
 import { mkdir } from 'node:fs/promises';

@@ -9,7 +9,7 @@ import { writeServerConfig } from '../../support/server-config.ts';
 import { waitUntil } from '../../support/wait.ts';
 import { type FaultAction, type Failpoint, Failpoints } from './failpoints.ts';
 import { clear, type Operation, OPERATIONS } from './operations.ts';
-import { readSeed } from './seed.ts';
+import { readSeed, readShare } from './seed.ts';
 
 /** Short deadlines: what hangs is given up while the test waits. */
 const DEADLINES = `block_instance_egress = false
@@ -19,6 +19,7 @@ finalise_timeout = "60s"
 reconcile_interval = "200ms"`;
 
 const SEED = readSeed();
+const SHARE = readShare();
 /** For the work that is asked for again, on a busy machine, in milliseconds. */
 const RETRY_LIMIT_MS = 120_000;
 /** Hours where all is tried. */
@@ -51,7 +52,7 @@ function listFaults(points: readonly Failpoint[]): Fault[] {
   const faults = points.map((point) =>
     listActions(point).flatMap((action) => [true, false].map((restart) => ({ point, action, restart }))),
   );
-  if (SOAK) return faults.flat();
+  if (SOAK) return faults.flat().filter((_, index) => index % SHARE.of === SHARE.number - 1);
   const shuffled = fc.shuffledSubarray(faults, { minLength: faults.length });
   const one = shuffled.chain((each) => fc.tuple(...each.map((some) => fc.constantFrom(...some))));
   return fc.sample(one, { seed: SEED, numRuns: 1 }).flat();
