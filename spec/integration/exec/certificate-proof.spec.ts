@@ -109,7 +109,9 @@ describe('the look at an instance', () => {
 
   it('sees that there is no process for it', { timeout: 20_000 }, async () => {
     // What a postmaster answers that cannot fork (PostgreSQL manual, 55.2.10), as while its control group is being ended.
-    const server = createServer((socket) => socket.resume().end('Ecould not fork new process for connection\0'));
+    const server = createServer((socket) =>
+      socket.resume().end('Ecould not fork new process for connection\0'),
+    );
     await once(server.listen(0, '127.0.0.1'), 'listening');
     const { port } = server.address() as AddressInfo;
     expect(await proof.check({ id: ID, port }, old)).toBe('unreachable');
