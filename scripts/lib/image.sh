@@ -208,19 +208,19 @@ plan_everywhere() {
 # run_plan OPTIONS FILE PSQL-ARGUMENTS…: takes the planned steps, one after the other, by one psql: a process in the sandbox takes longer
 # to come into being than most steps. What they print goes to the file. Fails as the step that failed.
 run_plan() {
-  local options=$1 file=$2 names=("${plan_names[@]}") steps=("${plan_databases[@]}") text=${plan_text} number value arguments=()
+  local options=$1 file=$2 number value arguments=()
   shift 2
-  plan_names=() plan_databases=() plan_text=''
-  for number in "${!steps[@]}"; do
+  for number in "${!plan_databases[@]}"; do
     # A name may hold anything: in a connection string (PostgreSQL manual, 34.1.1), in double quotes, which psql takes off.
-    value=${steps[number]//\\/\\\\}
+    value=${plan_databases[number]//\\/\\\\}
     value="dbname='${value//\'/\\\'}'"
     arguments+=(-v "plan_${number}=\"${value//\"/\"\"}\"")
   done
-  if run_psql "${options}" "${steps[0]}" -A -t "${arguments[@]}" "$@" -f - <<<"${text}" >"${file}" 2>"${errors}"; then return 0; fi
-  number=$(sed -nE 's/^draupnir-step ([0-9]+)$/\1/p' "${errors}" | tail -n 1)
-  number=${number:-0}
-  step_failure "${names[number]}" "${steps[number]}"
+  if ! run_psql "${options}" "${plan_databases[0]}" -A -t "${arguments[@]}" "$@" -f - <<<"${plan_text}" >"${file}" 2>"${errors}"; then
+    number=$(sed -nE 's/^draupnir-step ([0-9]+)$/\1/p' "${errors}" | tail -n 1)
+    step_failure "${plan_names[number]}" "${plan_databases[number]}"
+  fi
+  plan_names=() plan_databases=() plan_text=''
 }
 
 # step_failure STEP DATABASE: XX001 and XX002 are corrupted data and indexes (PostgreSQL manual, appendix A).

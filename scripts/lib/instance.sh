@@ -101,6 +101,7 @@ prepare_launch() {
 # privileges, for launch, and ends when we do before that. Each of the two steps on the way, the control group and the sandbox, takes
 # as long as a snapshot, and they need not be taken one after the other. It outlives this script.
 begin_launch() {
+  prepare_launch
   # The reader of fd 6; process substitution sets $! as well.
   exec 6> >(
     trap - EXIT TERM INT HUP PIPE
