@@ -12,7 +12,8 @@ const OF_REQUEST = '"msg":"request"}\n';
 
 /**
  * JSON lines on stdout; `environment` is on each of them. They are written beside the work: those of requests together with what
- * comes within a few milliseconds, all others at once. What waits is written before the process exits.
+ * comes within a few milliseconds, all others at once. What waits is written before the process exits; after `process.exit` it may
+ * come before what was being written then.
  */
 export function createLog(options: { level: string; environment: string }): Logger {
   let waiting = '';
