@@ -168,6 +168,7 @@ describe('a client that sends much', () => {
       400,
     ],
     ['two hosts', [...headOf('GET', '/images'), 'Host: other'], 200],
+    ['no host, by the health check', ['GET /health_check HTTP/1.1'], 400],
     ['no host', headOf('GET', '/images').filter((line) => !line.startsWith('Host')), 400],
     [
       'two tokens',

@@ -9,6 +9,11 @@ const LEAVE_MS = 500;
 /** What is said in a conversation is a few thousand bytes, certificates included. */
 const MAX_BYTES = 256 * 1024;
 const LOOK_MS = 10;
+/**
+ * The first curve is the one that Postgres takes unless it is configured otherwise (PostgreSQL manual, ssl_ecdh_curve): with another
+ * one in front, each handshake begins anew (RFC 8446, section 4.1.4).
+ */
+export const CURVES = 'P-256:X25519:P-384:P-521';
 
 /** The message of pg for a connection that is not answered. */
 export const TOO_LONG = 'timeout expired';
@@ -24,7 +29,8 @@ export async function converse(
   timeoutMs = TIMEOUT_MS,
 ): Promise<void> {
   const socket = new Socket();
-  const client = createClient({ ...config, connectionTimeoutMillis: timeoutMs }, socket);
+  const ssl = typeof config.ssl === 'object' ? { ecdhCurve: CURVES, ...config.ssl } : config.ssl;
+  const client = createClient({ ...config, ssl, connectionTimeoutMillis: timeoutMs }, socket);
   const watch = setInterval(() => {
     if (socket.bytesRead > MAX_BYTES) socket.destroy(new Error('Postgres says more than it was asked for'));
   }, LOOK_MS);

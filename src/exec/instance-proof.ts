@@ -4,7 +4,7 @@ import { checkServerIdentity, createSecureContext } from 'node:tls';
 import type { ConnectionOptions } from 'node:tls';
 import pg from 'pg';
 import type { Credentials, Instance, InstanceProof } from '../core/instance.ts';
-import { converse } from './conversation.ts';
+import { converse, CURVES } from './conversation.ts';
 import { hasEnded, readProcStat } from './proc-stat.ts';
 
 export interface ProofOptions {
@@ -64,6 +64,7 @@ export class PgInstanceProof implements InstanceProof {
     return {
       secureContext: createSecureContext({
         ca: ca.certificate,
+        ecdhCurve: CURVES,
         ...(client && { cert: client.certificate, key: client.key }),
       }),
       checkServerIdentity: (_host, certificate) =>

@@ -13,6 +13,12 @@ export function decorateAnswer(reply: FastifyReply): void {
   void reply.header('content-type', JSON_TYPE).header(VERSION_HEADER, VERSION);
 }
 
+/** The hook that does so. */
+export function decorateAnswers(_request: FastifyRequest, reply: FastifyReply, next: () => void): void {
+  decorateAnswer(reply);
+  next();
+}
+
 /** Sends a document. As a text, which goes out in one piece with the headers; `keepJsonType` has to be one of the hooks. */
 export function sendJson(reply: FastifyReply, document: object): FastifyReply {
   return reply.header('content-type', JSON_TYPE).send(JSON.stringify(document));

@@ -12,7 +12,7 @@ import type { Instances } from '../core/instances.ts';
 import type { Log } from '../core/log.ts';
 import type { Logins } from '../core/login.ts';
 import type { Readiness } from '../core/readiness.ts';
-import { decorateAnswer, keepJsonType, sendError } from './answer.ts';
+import { decorateAnswer, decorateAnswers, keepJsonType, sendError } from './answer.ts';
 import type { VersionCheck } from './api-version.ts';
 import { auditRequests } from './audit.ts';
 import type { ClientAddressFinder } from './client-address.ts';
@@ -25,7 +25,7 @@ import { buildServerOptions, guardServer } from './node-server.ts';
 import { requireHost } from './require-host.ts';
 import { registerAccessTokens } from './routes/access-tokens.ts';
 import { registerAuthenticate } from './routes/authenticate.ts';
-import { registerHealthCheck } from './routes/health-check.ts';
+import { refuseOnHealthCheck, registerHealthCheck } from './routes/health-check.ts';
 import { registerImages } from './routes/images.ts';
 import { registerInstanceCredentials } from './routes/instance-credentials.ts';
 import { registerInstances } from './routes/instances.ts';
@@ -92,11 +92,23 @@ export function buildApp(parts: AppParts, tls?: ServerOptions): FastifyInstance 
     : fastify({ ...options, http: server });
   guardServer(app.server, parts.limits, parts.isProxy);
 
-  readAnyBodyAsJson(app);
-  app.addHook('onRequest', (_request, reply, next) => {
-    decorateAnswer(reply);
-    next();
+  app.setErrorHandler<FastifyError>(async (error, request, reply) => {
+    const answer = classify(error, request, parts.log);
+    if (answer.status === 413) await receiveRest(request, reply);
+    return sendError(reply, answer);
   });
+  registerHealthCheck(app);
+  void app.register((api, _options, done) => {
+    registerApi(api, parts);
+    done();
+  });
+  return app;
+}
+
+/** All but the health check: what is done for each of their requests, and the routes. */
+function registerApi(app: FastifyInstance, parts: AppParts): void {
+  readAnyBodyAsJson(app);
+  app.addHook('onRequest', decorateAnswers);
   app.addHook('onRequest', requireHost);
   app.addHook('onSend', keepJsonType);
   const strangers = limitStrangers(app, parts);
@@ -105,15 +117,10 @@ export function buildApp(parts: AppParts, tls?: ServerOptions): FastifyInstance 
     logRequest(parts, request, reply);
     next();
   });
-  app.setErrorHandler<FastifyError>(async (error, request, reply) => {
-    const answer = classify(error, request, parts.log);
-    if (answer.status === 413) await receiveRest(request, reply);
-    return sendError(reply, answer);
-  });
   app.setNotFoundHandler((_request, reply) => sendError(reply, buildError('not_found')));
 
   const routeParts = { ...parts, strangers };
-  registerHealthCheck(app);
+  refuseOnHealthCheck(app);
   registerReady(app, parts);
   registerAuthenticate(app, routeParts);
   registerOauthCallback(app, routeParts);
@@ -121,7 +128,6 @@ export function buildApp(parts: AppParts, tls?: ServerOptions): FastifyInstance 
   registerImages(app, routeParts);
   registerInstances(app, routeParts);
   registerInstanceCredentials(app, routeParts);
-  return app;
 }
 
 /**

@@ -19,7 +19,7 @@ export type Guard = onRequestHookHandler | onRequestAsyncHookHandler;
 /** Every other method there is gets 405 on a known path. */
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'];
 
-/** Registers the methods of one path behind its guards, and a 405 with `Allow` (RFC 9110, section 15.5.6) for the others. */
+/** Registers the methods of one path behind its guards, and a 405 for the others. */
 export function registerResource(
   app: FastifyInstance,
   url: string,
@@ -31,6 +31,11 @@ export function registerResource(
     const { schema = {}, handler } = typeof route === 'function' ? { handler: route } : route;
     app.route({ method, url, onRequest: guards, schema, handler });
   }
+  refuseOtherMethods(app, url, allowed);
+}
+
+/** A 405 with `Allow` (RFC 9110, section 15.5.6) for the methods that a path does not have. */
+export function refuseOtherMethods(app: FastifyInstance, url: string, allowed: readonly string[]): void {
   app.route({
     method: METHODS.filter((method) => !allowed.includes(method)),
     url,

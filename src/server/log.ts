@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 const MAX_WAITING = 16 * 1024 * 1024;
 
 /** Characters of lines of requests that are written without waiting for more. */
-const MANY = 4096;
+const MANY = 65_536;
 /** How long the line of a request may wait for others, in milliseconds: to write one takes longer than to answer most requests. */
 const TOGETHER_MS = 10;
 const OF_REQUEST = '"msg":"request"}\n';

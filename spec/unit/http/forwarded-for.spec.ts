@@ -12,7 +12,7 @@ async function getLoggedAddress(lines: string[], trustedProxyCidrs: string[]): P
   await app.listen({ host: '127.0.0.1', port: 0 });
   const socket = connect((app.server.address() as AddressInfo).port, '127.0.0.1');
   const headers = ['Host: localhost', 'Connection: close', ...lines].join('\r\n');
-  socket.end(`GET /health_check HTTP/1.1\r\n${headers}\r\n\r\n`);
+  socket.end(`GET /nothing HTTP/1.1\r\n${headers}\r\n\r\n`);
   socket.resume();
   await once(socket, 'close');
   const request = log.at('info').find(({ message }) => message === 'request');

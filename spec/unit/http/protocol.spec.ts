@@ -66,6 +66,16 @@ describe('a path', () => {
   });
 });
 
+describe('the request log', () => {
+  it('has every request but health checks', async () => {
+    const { app, log } = createApp();
+    for (const url of ['/health_check', '/nothing', '/health_check', '/something']) await app.inject({ url });
+    await expect
+      .poll(() => log.lines.map(({ fields }) => fields))
+      .toMatchObject([{ path: '/nothing' }, { path: '/something' }]);
+  });
+});
+
 describe('HEAD', () => {
   it('answers with the headers of GET and no body', async () => {
     const get = await api.send('ada', { url: '/images' });

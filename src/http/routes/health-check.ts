@@ -1,10 +1,25 @@
 import type { FastifyInstance } from 'fastify';
-import { sendJson } from '../answer.ts';
-import { registerResource } from '../resource.ts';
+import { decorateAnswers, keepJsonType, sendJson } from '../answer.ts';
+import { requireHost } from '../require-host.ts';
+import { refuseOtherMethods } from '../resource.ts';
 
-/** `GET /health_check`: answers as long as the process serves requests; asks for no version and no token. */
+const URL_PATH = '/health_check';
+
+/**
+ * `GET /health_check`: answers as long as the process serves requests; asks for no version and no token. It is to be registered
+ * outside of the hooks that all other routes have: whoever watches a server asks every second, and there is nothing to keep of it.
+ */
 export function registerHealthCheck(app: FastifyInstance): void {
-  registerResource(app, '/health_check', [], {
-    GET: (_request, reply) => sendJson(reply, { status: 'ok' }),
+  app.route({
+    method: 'GET',
+    url: URL_PATH,
+    onRequest: [decorateAnswers, requireHost],
+    onSend: keepJsonType,
+    handler: (_request, reply) => sendJson(reply, { status: 'ok' }),
   });
+}
+
+/** All other methods, which are refused as they are everywhere. */
+export function refuseOnHealthCheck(app: FastifyInstance): void {
+  refuseOtherMethods(app, URL_PATH, ['GET', 'HEAD']);
 }
