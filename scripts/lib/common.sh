@@ -54,6 +54,11 @@ read_host_conf() {
 # For the scripts that work on the volume: when it is not mounted nothing may be written below its mount point.
 load_host_conf() {
   read_host_conf
+  require_volume
+}
+
+# require_volume: a script that finds what it works on can do without; where it is missing, the volume may be.
+require_volume() {
   is_subvolume "${DATA_PATH}" || die "${EX_CONFIG}" "${DATA_PATH} is not a btrfs subvolume: is the volume mounted?"
 }
 
@@ -75,6 +80,17 @@ is_id() { [[ $1 =~ ^[1-9][0-9]{0,8}$ ]]; }
 is_port() { [[ $1 =~ ^[1-9][0-9]{3,4}$ && $1 -ge 1024 && $1 -le 65535 ]]; }
 
 usage() { die "${EX_USAGE}" "usage: ${0##*/} $*"; }
+
+# take_arguments ARGUMENTS…: sets arguments. A script that was started in advance, with «wait» for its only argument, waits for a line
+# of them on stdin; when none comes it was not needed.
+take_arguments() {
+  local line=''
+  arguments=("$@")
+  if [[ $# -ne 1 || $1 != wait ]]; then return 0; fi
+  IFS= read -r line || exit 0
+  [[ ${line} =~ ^[0-9]+(\ [0-9]+)*$ ]] || die "${EX_USAGE}" 'the line on stdin holds no numbers'
+  IFS=' ' read -r -a arguments <<<"${line}"
+}
 
 # require_id COUNT ARGUMENTS…: for the scripts whose one argument is an id.
 require_id() {

@@ -71,7 +71,9 @@ is_script() {
   [[ $1 =~ ^[1-9][0-9]*$ ]] || return 1
   mapfile -d '' -t words 2>/dev/null <"/proc/$1/cmdline" || return 1
   # The line of the kernel: interpreter, its option, script, arguments (execve(2), "Interpreter scripts").
-  [[ ${words[2]-} == "${SCRIPTS}/$2" && (${3} != *-* || ${words[3]-} == "${3##*-}") ]]
+  [[ ${words[2]-} == "${SCRIPTS}/$2" ]] || return 1
+  # One that was started in advance was told its object later, and has its lock.
+  [[ ${3} != *-* || ${words[3]-} == "${3##*-}" || (${words[3]-} == wait && /proc/$1/fd/9 -ef ${RUN_PATH}/$3.lock) ]]
 }
 
 # end_script PID: a script of ours and all that it has started. The sudo that runs it has stopped together with it, as it does

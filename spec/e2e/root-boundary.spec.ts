@@ -1,11 +1,13 @@
 import { chmod, chown, cp, mkdir, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Outcome, runCommand } from './support/command.ts';
+import { type Outcome, runCommand, startCommand } from './support/command.ts';
 import { type HostState, readHostState } from './support/host-state.ts';
 import { getInstallation, SERVER_USER } from './support/installation.ts';
+import { signal } from './support/processes.ts';
 import { callScript } from './support/script.ts';
 import { useServer } from './support/use-server.ts';
+import { waitUntil } from './support/wait.ts';
 
 useServer();
 
@@ -144,6 +146,50 @@ describe('draupnir-create-instance', () => {
     expect(stdout).toBe('');
     expect(await readHostState()).toEqual(before);
     expect(await readdir(getInstallation().run)).not.toContain('instance-9001.lock');
+  });
+});
+
+describe('a script that was started in advance', () => {
+  const hostileLines = [...HOSTILE, ...HOSTILE_TRIPLES]
+    .map(([what, args]) => [what, args.join(' ')])
+    // Of two lines the first is taken, and the rest is what else there is on stdin; joined by spaces, some are as they should be.
+    .filter(([, line]) => !line?.includes('\n') && line !== '9001 1 21500');
+
+  it.each(hostileLines)('does nothing when stdin brings %s', async (_what, line) => {
+    for (const script of ['draupnir-create-instance', 'draupnir-destroy-instance']) {
+      expect(await callScript(script, ['wait'], `${line}\n`)).toMatchObject({
+        exitCode: EX_USAGE,
+        stdout: '',
+      });
+    }
+  });
+
+  it.each(['', '9001', '9001 1 21500'])('was not needed when stdin ends with "%s"', async (text) => {
+    for (const script of ['draupnir-create-instance', 'draupnir-destroy-instance']) {
+      const nothing = { exitCode: 0, stdout: '', stderr: '' };
+      expect(await callScript(script, ['wait'], text)).toMatchObject(nothing);
+    }
+    expect(await readHostState()).toEqual(before);
+  });
+
+  it('is known at work by the lock of its object, and ended by the next one when it does not go on', async () => {
+    const { run: runPath, scripts } = getInstallation();
+    const holder = startCommand(['flock', '-F', join(runPath, 'instance-9001.lock'), 'sleep', '600']);
+    const first = startCommand([join(scripts, 'draupnir-destroy-instance'), 'wait'], { input: '9001\n' });
+    await waitUntil('it is at work', async () =>
+      (await callDirectly('draupnir-inspect', [])).stdout.includes('busy\tinstance\t9001\n'),
+    );
+    signal(first.pid, 'SIGSTOP');
+    signal(holder.pid, 'SIGKILL');
+    expect(await callScript('draupnir-destroy-instance', ['9001'])).toMatchObject({
+      exitCode: 0,
+      stderr: '',
+    });
+    expect((await first.outcome).exitCode).toBeUndefined();
+  });
+
+  it.each(['draupnir-start-instance', 'draupnir-create-image'])('is not %s', async (script) => {
+    expectSudoRefusal(await callScript(script, ['wait'], '7\n'));
   });
 });
 

@@ -20,6 +20,18 @@ export const SCRIPTS = {
 
 export type Script = keyof typeof SCRIPTS;
 
+/** Those that can be started in advance; with WAIT for an argument they take a line of arguments from stdin. */
+export const STANDBY = ['draupnir-create-instance', 'draupnir-destroy-instance'] as const;
+export type StandbyScript = (typeof STANDBY)[number];
+export const WAIT = 'wait';
+
+/** What a script is given. */
+export type ScriptArguments = readonly number[] | typeof WAIT;
+
+export function isStandby(script: Script): script is StandbyScript {
+  return STANDBY.some((each) => each === script);
+}
+
 /** A command line that starts no shell. */
 export interface Command {
   file: string;
@@ -27,9 +39,15 @@ export interface Command {
 }
 
 /** The command that runs a script as root. Arguments are numbers: no text of a caller ever reaches a command line. */
-export function buildScriptCommand(scriptsPath: string, script: Script, args: readonly number[]): Command {
+export function buildScriptCommand(scriptsPath: string, script: Script, args: ScriptArguments): Command {
+  const words = args === WAIT ? [WAIT] : formatArguments(script, args);
+  return { file: 'sudo', args: ['-n', '--', join(scriptsPath, script), ...words] };
+}
+
+/** The numbers as a script takes them. */
+export function formatArguments(script: Script, args: readonly number[]): string[] {
   for (const arg of args) {
     if (!Number.isSafeInteger(arg) || arg < 1) throw new RangeError(`no number for ${script}`);
   }
-  return { file: 'sudo', args: ['-n', '--', join(scriptsPath, script), ...args.map(String)] };
+  return args.map(String);
 }

@@ -1,7 +1,9 @@
 import { withDeadline } from './deadline.ts';
-import { buildScriptCommand, type Script } from './script-command.ts';
+import { buildScriptCommand, formatArguments, isStandby, WAIT } from './script-command.ts';
+import type { Script, ScriptArguments } from './script-command.ts';
 import { toFailure } from './script-error.ts';
 import { ScriptProcess } from './script-process.ts';
+import { type RefusalListener, StandbyScripts } from './standby-scripts.ts';
 
 export interface RunOptions {
   input?: string;
@@ -15,6 +17,7 @@ export class ScriptRunner {
   /** Longest time of a script, or of one step of an exchange with it, in milliseconds. */
   readonly timeoutMs: number;
   readonly #onNotice: (script: Script, notice: string) => void;
+  #standby: StandbyScripts | undefined;
 
   /** `onNotice` is told what a script that succeeded printed for the operator. */
   constructor(
@@ -27,17 +30,37 @@ export class ScriptRunner {
     this.#onNotice = onNotice;
   }
 
-  /** Starts a script and leaves the exchange with it to the caller. */
+  /** From now on keeps one of each standby script waiting; `onRefusal` is told of those for which that is not possible. */
+  standBy(onRefusal: RefusalListener): void {
+    this.#standby = new StandbyScripts((script) => this.launch(script, WAIT), onRefusal);
+    this.#standby.open();
+  }
+
+  /** Ends those that wait; scripts can still be run. */
+  async close(): Promise<void> {
+    await this.#standby?.close();
+  }
+
+  /** Starts a script, or takes one that waits, and leaves the exchange with it to the caller. */
   start(script: Script, args: readonly number[]): ScriptProcess {
-    const process = this.launch(script, args);
+    const process = this.#takeWaiting(script, args) ?? this.launch(script, args);
     void process.exited().then((exitCode) => {
       if (exitCode === 0 && process.notice !== '') this.#onNotice(script, process.notice);
+      if (isStandby(script)) this.#standby?.refill(script);
     });
     return process;
   }
 
+  #takeWaiting(script: Script, args: readonly number[]): ScriptProcess | undefined {
+    if (!isStandby(script)) return undefined;
+    const line = `${formatArguments(script, args).join(' ')}\n`;
+    const process = this.#standby?.take(script);
+    process?.write(line);
+    return process;
+  }
+
   /** Makes the process; tests put other programs in its place. */
-  protected launch(script: Script, args: readonly number[]): ScriptProcess {
+  protected launch(script: Script, args: ScriptArguments): ScriptProcess {
     return new ScriptProcess(script, buildScriptCommand(this.#scriptsPath, script, args));
   }
 

@@ -1,5 +1,12 @@
 import { execa } from 'execa';
-import { buildScriptCommand, type Script, SCRIPTS } from './script-command.ts';
+import {
+  buildScriptCommand,
+  isStandby,
+  type Script,
+  type ScriptArguments,
+  SCRIPTS,
+  WAIT,
+} from './script-command.ts';
 
 /** A number that every argument of every script may be; nothing is run with it. */
 const SAMPLE = 1024;
@@ -15,7 +22,13 @@ export async function listScriptsWithoutRule(scriptsPath: string): Promise<Scrip
 }
 
 async function isAllowed(scriptsPath: string, script: Script): Promise<boolean> {
-  const args = Array.from({ length: SCRIPTS[script] }, () => SAMPLE);
+  const forms: ScriptArguments[] = [Array.from({ length: SCRIPTS[script] }, () => SAMPLE)];
+  if (isStandby(script)) forms.push(WAIT);
+  const allowed = await Promise.all(forms.map((args) => isFormAllowed(scriptsPath, script, args)));
+  return allowed.every(Boolean);
+}
+
+async function isFormAllowed(scriptsPath: string, script: Script, args: ScriptArguments): Promise<boolean> {
   const command = buildScriptCommand(scriptsPath, script, args);
   const { exitCode } = await execa(command.file, ['-l', ...command.args], {
     reject: false,

@@ -42,8 +42,10 @@ export interface Composition {
   loops: Loop[];
   /** Makes the rules of the firewall right, before anything opens. */
   applyRules: () => Promise<void>;
-  /** Does beforehand what the first requests would have to wait for. */
+  /** Does beforehand what requests would have to wait for. */
   warmUp: () => void;
+  /** Ends what waits for requests. */
+  coolDown: () => Promise<void>;
 }
 
 /** Makes the parts of the server of their configuration and fits them together. Starts nothing. */
@@ -169,6 +171,12 @@ export async function compose(
     },
     loops: [reconciling, cleaning, renewing, network.loop, filling].filter((loop) => loop !== undefined),
     applyRules: network.applyRules,
-    warmUp: () => warmUp(certificates.authority, log),
+    warmUp: () => {
+      warmUp(certificates.authority, log);
+      scripts.standBy((script, reason) =>
+        log.warn({ script, reason }, 'a script cannot be started in advance'),
+      );
+    },
+    coolDown: () => scripts.close(),
   };
 }

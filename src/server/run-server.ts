@@ -122,6 +122,7 @@ function closeOnSignal(
     const stopped = composition.loops.map((loop) => loop.stop());
     logins.close();
     await Promise.all([images.close(), instances.close(), credentials.close(), ...stopped, ...closed]);
+    await composition.coolDown();
     await opened.disposeAsync();
     log.info({}, 'stopped');
   });

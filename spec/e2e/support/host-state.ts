@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { access, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from './command.ts';
 import { getInstallation, IMAGE_UID_BASE, INSTANCE_PORTS } from './installation.ts';
@@ -14,7 +14,7 @@ export interface HostState {
   uids: number[];
   /** Ports of the instances' range that somebody listens on. */
   ports: number[];
-  /** Scripts that run as root. */
+  /** Scripts at work as root; not those that were started in advance and wait. */
   scripts: string[];
 }
 
@@ -22,6 +22,11 @@ export interface HostState {
 export async function readHostState(): Promise<HostState> {
   const { data, run: runPath, scripts } = getInstallation();
   const processes = await listProcesses();
+  const atWork = await Promise.all(
+    processes
+      .filter(({ command }) => command.includes(`${scripts}/`))
+      .map(async ({ pid, command }) => (command.endsWith(' wait') && !(await hasLock(pid)) ? [] : [command])),
+  );
   const folders = await Promise.all(
     [join(data, 'instance_config'), join(runPath, 'instances'), join(runPath, 'images')].map(listFolder),
   );
@@ -30,8 +35,16 @@ export async function readHostState(): Promise<HostState> {
     folders: folders.flat().sort(),
     uids: unique(processes.map(({ uid }) => uid).filter(isOwnUid)),
     ports: unique(await listListeningPorts()),
-    scripts: processes.filter(({ command }) => command.includes(`${scripts}/`)).map(({ command }) => command),
+    scripts: atWork.flat(),
   };
+}
+
+/** A script that has begun holds the lock of its object, as its descriptor 9 (scripts/lib/lock.sh). */
+function hasLock(pid: number): Promise<boolean> {
+  return access(`/proc/${pid}/fd/9`).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** What there is of one image, while others may be at work. */

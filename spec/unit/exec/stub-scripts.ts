@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import type { Script } from '../../../src/exec/script-command.ts';
+import { type Script, type ScriptArguments, WAIT } from '../../../src/exec/script-command.ts';
 import { ScriptProcess } from '../../../src/exec/script-process.ts';
 import { ScriptRunner } from '../../../src/exec/script-runner.ts';
 
@@ -25,7 +25,8 @@ export class StubScripts extends ScriptRunner {
     }
   }
 
-  protected override launch(script: Script, args: readonly number[]): ScriptProcess {
-    return new ScriptProcess(script, { file: join(this.#directory, script), args: args.map(String) });
+  protected override launch(script: Script, args: ScriptArguments): ScriptProcess {
+    const words = args === WAIT ? [WAIT] : args.map(String);
+    return new ScriptProcess(script, { file: join(this.#directory, script), args: words });
   }
 }
