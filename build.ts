@@ -1,8 +1,8 @@
 /**
  * Builds `dist/draupnir`: one executable that holds the program, the bash scripts, the migrations and the sample.
- * esbuild makes two CommonJS files: the command line, and a chunk of what runs on a server, which the command line loads only when
- * asked for: reading it takes longer than node takes to start. Node's single-executable support
- * (https://nodejs.org/api/single-executable-applications.html) wraps both.
+ * esbuild makes three CommonJS files: what knows the version alone, and two chunks that are loaded when they are asked for, the command
+ * line and what runs on a server: reading them takes longer than node takes to start. Node's single-executable support
+ * (https://nodejs.org/api/single-executable-applications.html) wraps all.
  *
  * `node build.ts --failpoints CONTROL OUT` builds one for the fault tests into the folder OUT: it asks the folder CONTROL at
  * every failpoint what is to happen.
@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { Script } from 'node:vm';
 import { build, type BuildOptions, type Plugin } from 'esbuild';
 import { ASSET_FOLDERS, listAssets } from './src/assets.ts';
-import { CHUNK, CHUNK_CACHE, wrapChunk } from './src/chunk.ts';
+import { CHUNKS, type ChunkName, getChunkAssets, wrapChunk } from './src/chunk.ts';
 
 const root = import.meta.dirname;
 const [mode, control, faultsOut] = process.argv.slice(2);
@@ -53,49 +53,57 @@ const common: BuildOptions = {
   logLevel: 'warning',
 };
 
-/** Files that the command line imports only when they are needed, and that only a server needs. */
-const lazy = new Set<string>();
+/** Files that are imported only when they are needed, by the chunk they go to. */
+const lazy: Record<ChunkName, Set<string>> = { commands: new Set(), server: new Set() };
 
 /** Puts the chunk in the place of each of them. */
-const chunk: Plugin = {
-  name: 'chunk',
+const chunks: Plugin = {
+  name: 'chunks',
   setup(builder) {
-    builder.onResolve({ filter: /^\.\.\/\.\.\/(server|quickstart)\// }, ({ path, resolveDir, kind }) => {
-      if (kind !== 'dynamic-import') return undefined;
-      lazy.add(join(resolveDir, path));
-      return { path: 'chunk', namespace: 'chunk' };
+    builder.onResolve({ filter: /^\.\/cli\/|^\.\.\/\.\.\/(server|quickstart)\// }, (found) => {
+      if (found.kind !== 'dynamic-import') return undefined;
+      const name: ChunkName = found.path.startsWith('./') ? 'commands' : 'server';
+      lazy[name].add(join(found.resolveDir, found.path));
+      return { path: name, namespace: 'chunk' };
     });
-    builder.onLoad({ filter: /.*/, namespace: 'chunk' }, () => ({
-      contents: `module.exports = require('./src/chunk.ts').loadChunk(require, __filename, __dirname);`,
+    builder.onLoad({ filter: /.*/, namespace: 'chunk' }, ({ path }) => ({
+      contents: `module.exports = require('./src/chunk.ts').loadChunk('${path}', require, __filename, __dirname);`,
       resolveDir: root,
     }));
   },
 };
+const options: BuildOptions = { ...common, plugins: [...(common.plugins ?? []), chunks] };
 
 const main = join(out, 'draupnir.cjs');
-const plugins = [...(common.plugins ?? []), chunk];
-await build({ ...common, entryPoints: [join(root, 'src/cli.ts')], outfile: main, plugins });
-const contents = [...lazy].map((file) => `export * from ${JSON.stringify(file)};`).join('\n');
-const chunkFile = join(out, CHUNK);
-await build({
-  ...common,
-  stdin: { contents, resolveDir: root },
-  outfile: chunkFile,
-  // What is compiled by hand has no loader for import().
-  supported: { 'dynamic-import': false },
-});
-const cacheFile = join(out, CHUNK_CACHE);
-writeFileSync(cacheFile, new Script(wrapChunk(readFileSync(chunkFile, 'latin1'))).createCachedData());
+await build({ ...options, entryPoints: [join(root, 'src/cli.ts')], outfile: main });
 
-const assets = {
+/** Writes a chunk, and what V8 makes of it, to files; their names as assets. */
+async function buildChunk(name: ChunkName): Promise<Record<string, string>> {
+  const [code, cache] = getChunkAssets(name);
+  const [codeFile, cacheFile] = [join(out, code), join(out, cache)];
+  await build({
+    ...options,
+    stdin: {
+      contents: [...lazy[name]].map((file) => `export * from ${JSON.stringify(file)};`).join('\n'),
+      resolveDir: root,
+    },
+    outfile: codeFile,
+    // What is compiled by hand has no loader for import().
+    supported: { 'dynamic-import': false },
+  });
+  writeFileSync(cacheFile, new Script(wrapChunk(readFileSync(codeFile, 'latin1'))).createCachedData());
+  return { [code]: codeFile, [cache]: cacheFile };
+}
+
+const assets: Record<string, string> = {
   ...Object.fromEntries(
     ASSET_FOLDERS.flatMap((folder) => listAssets(folder))
       .filter((name) => !name.startsWith('scripts/dev/'))
       .map((name) => [name, join(root, name)]),
   ),
-  [CHUNK]: chunkFile,
-  [CHUNK_CACHE]: cacheFile,
 };
+// What a chunk loads lazily is known when it has been built.
+for (const name of CHUNKS) Object.assign(assets, await buildChunk(name));
 const config = join(out, 'sea.json');
 writeFileSync(
   config,

@@ -1,9 +1,14 @@
 import { getRawAsset } from 'node:sea';
 import { Script } from 'node:vm';
 
-/** Assets of the executable: what only a server needs, as one CommonJS file (build.ts), and V8's code cache of it. */
-export const CHUNK = 'server.cjs';
-export const CHUNK_CACHE = 'server.cache';
+/** What the executable loads only when it is needed, each one CommonJS file (build.ts); the first may load the second. */
+export const CHUNKS = ['commands', 'server'] as const;
+export type ChunkName = (typeof CHUNKS)[number];
+
+/** Assets of the executable: the code of a chunk, and V8's cache of it. */
+export function getChunkAssets(name: ChunkName): [code: string, cache: string] {
+  return [`${name}.cjs`, `${name}.cache`];
+}
 
 /** The text that is compiled. esbuild writes ASCII alone. */
 export function wrapChunk(source: string): string {
@@ -18,17 +23,24 @@ type Wrapper = (
   dirname: string,
 ) => void;
 
-let loaded: object | undefined;
+const loaded = new Map<ChunkName, object>();
 
-/** The exports of the chunk. Executables only: from source its files are imported one by one. */
-export function loadChunk(require: NodeJS.Require, filename: string, dirname: string): object {
-  if (loaded) return loaded;
-  const source = Buffer.from(getRawAsset(CHUNK)).toString('latin1');
+/** The exports of a chunk. Executables only: from source its files are imported one by one. */
+export function loadChunk(
+  name: ChunkName,
+  require: NodeJS.Require,
+  filename: string,
+  dirname: string,
+): object {
+  const found = loaded.get(name);
+  if (found) return found;
+  const [code, cache] = getChunkAssets(name);
+  const source = Buffer.from(getRawAsset(code)).toString('latin1');
   // A cache that another version of V8 has written is ignored.
-  const cachedData = Buffer.from(getRawAsset(CHUNK_CACHE));
+  const cachedData = Buffer.from(getRawAsset(cache));
   const run = new Script(wrapChunk(source), { filename, cachedData }).runInThisContext() as Wrapper;
   const module = { exports: {} };
   run(module.exports, require, module, filename, dirname);
-  loaded = module.exports;
-  return loaded;
+  loaded.set(name, module.exports);
+  return module.exports;
 }

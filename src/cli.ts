@@ -1,4 +1,9 @@
 #!/usr/bin/env node
-import { runCommandLine } from './cli/program.ts';
+import { leaveQuietlyOnClosedPipe } from './cli/closed-pipe.ts';
+import { VERSION } from './version.ts';
 
-void runCommandLine(process.argv.slice(2));
+const args = process.argv.slice(2);
+leaveQuietlyOnClosedPipe();
+// Programs ask for it before they go on: the command line itself, which takes as long to load as half of node, is not needed.
+if (args.length === 1 && (args[0] === '--version' || args[0] === '-V')) process.stdout.write(`${VERSION}\n`);
+else void import('./cli/program.ts').then(({ runCommandLine }) => runCommandLine(args));

@@ -37,16 +37,6 @@ export function reportFailure(error: unknown): number {
   return error.exitCode;
 }
 
-/** A reader that has seen enough (`| head`) is no failure: leave silently instead of dying of EPIPE with a stack trace. */
-export function leaveQuietlyOnClosedPipe(): void {
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error;
-      if (stream === process.stdout) process.exit();
-    });
-  }
-}
-
 function printLabelled(color: 'red' | 'yellow' | 'cyan', label: string, text: string): void {
   // picocolors itself looks at stdout, which `eval $(draupnir new)` makes a pipe.
   const { NO_COLOR, TERM } = process.env;

@@ -12,7 +12,7 @@ import { addNewCommand } from './commands/new.ts';
 import { addQuickstartCommand } from './commands/quickstart.ts';
 import { addServerCommand } from './commands/server.ts';
 import { EXIT_USAGE } from './failure.ts';
-import { leaveQuietlyOnClosedPipe, reportFailure } from './output.ts';
+import { reportFailure } from './output.ts';
 
 const QUICK_START = `
 Quick start:
@@ -27,7 +27,6 @@ Environment:
 
 /** Runs one command line, given without the program's own name, and sets the exit code of the process. */
 export async function runCommandLine(args: string[]): Promise<void> {
-  leaveQuietlyOnClosedPipe();
   const program = buildProgram();
   try {
     if (args.length === 0) program.outputHelp();
