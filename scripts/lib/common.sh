@@ -83,6 +83,7 @@ usage() { die "${EX_USAGE}" "usage: ${0##*/} $*"; }
 
 # take_arguments ARGUMENTS…: sets arguments. A script that was started in advance, with «wait» for its only argument, waits for a line
 # of them on stdin; when none comes it was not needed.
+# shellcheck disable=SC2034 # arguments is the caller's
 take_arguments() {
   local line=''
   arguments=("$@")
