@@ -123,6 +123,12 @@ describe('personal data that an anonymisation has removed from the tables', () =
       expect(read).toBeGreaterThan(100);
     });
 
+    it('is not counted any more: an instance begins with no work for autovacuum', async () => {
+      const changes =
+        'SELECT sum(n_tup_ins + n_tup_upd + n_tup_del + n_mod_since_analyze)::int FROM pg_stat_user_tables';
+      expect(await query(prepared.instance, changes)).toEqual([0]);
+    });
+
     it('leaves materialised views, functions and statistics that work', async () => {
       const { instance } = prepared;
       expect(await query(instance, 'SELECT email FROM domains WHERE email ~ $$-7@$$')).toEqual([
