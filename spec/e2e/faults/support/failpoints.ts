@@ -64,12 +64,14 @@ export class Failpoints {
 
   /** The points that are reached while the work is done, in their order, each once. */
   async trace(work: () => Promise<unknown>): Promise<Failpoint[]> {
-    const file = join(this.#control, 'trace');
+    const [wanted, file] = [join(this.#control, 'tracing'), join(this.#control, 'trace')];
+    // It stays: a process that has looked before the end writes after it, and must not make a file that others cannot write to.
     await writeFile(file, '');
     await chmod(file, 0o666);
+    await writeFile(wanted, '');
     await work();
+    await rm(wanted);
     const names = new Set((await readFile(file, 'utf8')).split('\n').filter(Boolean));
-    await rm(file);
     return [...names].map((name) => ({ name, ofServer: /:(?:before|after)$/.test(name) }));
   }
 

@@ -11,7 +11,7 @@ readonly FAILPOINT_BUILTINS=' exec kill printf read wait mapfile source '
 failpoint() {
   local point=$1:$2 word=${3%%[ $'\n']*} armed='' action='' kind
   # Loops come to the same one many times.
-  if [[ -e ${FAILPOINTS}/trace && -z ${FAILPOINTS_TRACED[${point}]-} ]]; then
+  if [[ -e ${FAILPOINTS}/tracing && -z ${FAILPOINTS_TRACED[${point}]-} ]]; then
     FAILPOINTS_TRACED[${point}]=1
     kind=$(type -t -- "${word}" || true)
     if [[ ${kind} == file || ${FAILPOINT_BUILTINS} == *" ${word} "* ]]; then

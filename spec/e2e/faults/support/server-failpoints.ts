@@ -70,7 +70,7 @@ function wrapConversation(name: string, value: object): object {
 
 /** Does what was asked for at this point, once; undefined where nothing was. */
 function reach(point: string): Promise<never> | undefined {
-  if (existsSync(join(FAILPOINTS, 'trace'))) appendFileSync(join(FAILPOINTS, 'trace'), `${point}\n`);
+  if (existsSync(join(FAILPOINTS, 'tracing'))) appendFileSync(join(FAILPOINTS, 'trace'), `${point}\n`);
   const file = join(FAILPOINTS, 'armed');
   const [armed, action] = existsSync(file) ? readFileSync(file, 'utf8').trim().split(' ') : [];
   if (armed !== point) return undefined;
