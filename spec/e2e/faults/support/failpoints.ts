@@ -1,4 +1,4 @@
-import { appendFile, chmod, copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, copyFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from '../../support/command.ts';
 import { getInstallation } from '../../support/installation.ts';
@@ -89,9 +89,10 @@ export class Failpoints {
 
   /** Resolves to whether the point had been reached. */
   async disarm(): Promise<boolean> {
-    const file = join(this.#control, 'armed');
-    const armed = await readFile(file, 'utf8').catch(() => undefined);
-    await rm(file, { force: true });
-    return armed === undefined;
+    const taken = await rename(join(this.#control, 'armed'), join(this.#control, 'disarmed')).then(
+      () => true,
+      () => false,
+    );
+    return !taken;
   }
 }

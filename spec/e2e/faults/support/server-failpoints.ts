@@ -2,7 +2,7 @@
  * The failpoints of the server, which a build of the fault tests has in the place of `src/server/failpoints.ts`: every call
  * of the domain into the world is one, before and after.
  */
-import { appendFileSync, existsSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -74,7 +74,12 @@ function reach(point: string): Promise<never> | undefined {
   const file = join(FAILPOINTS, 'armed');
   const [armed, action] = existsSync(file) ? readFileSync(file, 'utf8').trim().split(' ') : [];
   if (armed !== point) return undefined;
-  rmSync(file);
+  try {
+    // Whoever takes it away has reached it; the test takes it away as well.
+    renameSync(file, join(FAILPOINTS, 'reached'));
+  } catch {
+    return undefined;
+  }
   if (action === 'kill') process.kill(process.pid, 'SIGKILL');
   return fail(point, action);
 }
