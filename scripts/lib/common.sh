@@ -124,9 +124,15 @@ delete_subvolume() {
 
 # give_back: the file system frees what was deleted half a minute later, with its next transaction (btrfs(5), commit). Where room
 # is short somebody waits for it.
-give_back() {
+give_back() { give_back_from < <(measure_room); }
+
+# measure_room: blocks that are free, and all.
+measure_room() { stat -f -c '%a %b' -- "${DATA_PATH}"; }
+
+# give_back_from: the same with what measure_room has said, on stdin.
+give_back_from() {
   local free total
-  read -r free total < <(stat -f -c '%a %b' -- "${DATA_PATH}")
+  read -r free total
   if [[ ${free} -lt $((total / 20)) ]]; then btrfs filesystem sync "${DATA_PATH}" || true; fi
 }
 

@@ -191,8 +191,11 @@ recorded_pid() {
 # remove_instance: processes, data and configuration; done when they are gone already. Nobody needs the data any more, so nobody is
 # asked.
 remove_instance() {
+  local room
+  # While the rest is removed, since somebody waits for that.
+  exec {room}< <(measure_room)
   kill_uid "${uid}"
   delete_subvolume "${data}"
-  give_back
+  give_back_from <&"${room}"
   rm -rf --one-file-system -- "${conf}" "${run}" "${run}.pid" "${run}.mounts" "${LOCK_FILE}"
 }
