@@ -81,14 +81,15 @@ is_port() { [[ $1 =~ ^[1-9][0-9]{3,4}$ && $1 -ge 1024 && $1 -le 65535 ]]; }
 
 usage() { die "${EX_USAGE}" "usage: ${0##*/} $*"; }
 
-# take_arguments ARGUMENTS…: sets arguments. A script that was started in advance, with «wait» for its only argument, waits for a line
-# of them on stdin; when none comes it was not needed.
+# take_arguments ARGUMENTS…: sets arguments. A script that was started in advance, with «wait» for its only argument, says «waiting» and
+# waits for a line of them on stdin; when none comes it was not needed.
 # shellcheck disable=SC2034 # arguments is the caller's
 take_arguments() {
   local line=''
   arguments=("$@")
   if [[ $# -ne 1 || $1 != wait ]]; then return 0; fi
-  IFS= read -r line || exit 0
+  printf 'waiting\n'
+  IFS= read -r -n 64 line || exit 0
   [[ ${line} =~ ^[0-9]+(\ [0-9]+)*$ ]] || die "${EX_USAGE}" 'the line on stdin holds no numbers'
   IFS=' ' read -r -a arguments <<<"${line}"
 }

@@ -72,7 +72,7 @@ is_script() {
   mapfile -d '' -t words 2>/dev/null <"/proc/$1/cmdline" || return 1
   # The line of the kernel: interpreter, its option, script, arguments (execve(2), "Interpreter scripts").
   [[ ${words[2]-} == "${SCRIPTS}/$2" ]] || return 1
-  # One that was started in advance was told its object later, and has its lock.
+  # One that was started in advance was told its object later, and has its lock. Its workers would not: note_worker gives that up.
   [[ ${3} != *-* || ${words[3]-} == "${3##*-}" || (${words[3]-} == wait && /proc/$1/fd/9 -ef ${RUN_PATH}/$3.lock) ]]
 }
 

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, inject, it } from 'vitest';
 import { Api } from './support/api.ts';
 import { type Outcome, run, runCommand } from './support/command.ts';
+import { readHostState } from './support/host-state.ts';
 import { getInstallation, SERVER_USER } from './support/installation.ts';
 import { Server } from './support/server.ts';
 import { writeServerConfig } from './support/server-config.ts';
@@ -117,12 +118,12 @@ describe('the audit log', () => {
   });
 
   it('has an entry also when the client hung up before the answer', async () => {
-    await withServer(async (api, server) => {
+    await withServer(async (api) => {
       const hangUp = new AbortController();
       const body = { data: { attributes: { image_id: inject('e2e').imageId } } };
       const asked = api.send('POST', '/instances', { body, signal: hangUp.signal });
       const gone = expect(asked).rejects.toThrow('aborted');
-      await expect.poll(async () => (await listScripts(server.pid)).length).toBeGreaterThan(0);
+      await expect.poll(async () => (await readHostState()).scripts).not.toEqual([]);
       hangUp.abort();
       await gone;
       await expect
@@ -214,9 +215,3 @@ describe('draupnir audit', () => {
     expect(stderr).toContain(file);
   });
 });
-
-/** Children of a process. */
-async function listScripts(pid: number): Promise<string[]> {
-  const { stdout } = await runCommand(['pgrep', '-P', String(pid)]);
-  return stdout.split('\n').filter(Boolean);
-}

@@ -157,16 +157,14 @@ describe('a script that was started in advance', () => {
 
   it.each(hostileLines)('does nothing when stdin brings %s', async (_what, line) => {
     for (const script of ['draupnir-create-instance', 'draupnir-destroy-instance']) {
-      expect(await callScript(script, ['wait'], `${line}\n`)).toMatchObject({
-        exitCode: EX_USAGE,
-        stdout: '',
-      });
+      const outcome = await callScript(script, ['wait'], `${line}\n`);
+      expect(outcome).toMatchObject({ exitCode: EX_USAGE, stdout: 'waiting\n' });
     }
   });
 
   it.each(['', '9001', '9001 1 21500'])('was not needed when stdin ends with "%s"', async (text) => {
     for (const script of ['draupnir-create-instance', 'draupnir-destroy-instance']) {
-      const nothing = { exitCode: 0, stdout: '', stderr: '' };
+      const nothing = { exitCode: 0, stdout: 'waiting\n', stderr: '' };
       expect(await callScript(script, ['wait'], text)).toMatchObject(nothing);
     }
     expect(await readHostState()).toEqual(before);

@@ -10,10 +10,10 @@ const LEAVE_MS = 500;
 const MAX_BYTES = 256 * 1024;
 const LOOK_MS = 10;
 /**
- * The first curve is the one that Postgres takes unless it is configured otherwise (PostgreSQL manual, ssl_ecdh_curve): with another
- * one in front, each handshake begins anew (RFC 8446, section 4.1.4).
+ * The first curve is the one that every Postgres takes unless it is configured otherwise (PostgreSQL manual, ssl_ecdh_curve; from
+ * version 18 ssl_groups): with one in front that it does not take, each handshake begins anew (RFC 8446, section 4.1.4).
  */
-export const CURVES = 'P-256:X25519:P-384:P-521';
+export const CURVES = 'P-256:X25519:X448:P-384:P-521';
 
 /** The message of pg for a connection that is not answered. */
 export const TOO_LONG = 'timeout expired';

@@ -1,10 +1,10 @@
 import { execa } from 'execa';
 import {
   buildScriptCommand,
-  isStandby,
   type Script,
   type ScriptArguments,
   SCRIPTS,
+  STANDBY,
   WAIT,
 } from './script-command.ts';
 
@@ -14,21 +14,25 @@ const SAMPLE = 1024;
 /** Longest time of one question, in milliseconds. */
 const TIMEOUT_MS = 10_000;
 
-/** The scripts that sudo does not let this user run, or that are not there (sudo(8), -l with a command). */
-export async function listScriptsWithoutRule(scriptsPath: string): Promise<Script[]> {
+/**
+ * The scripts that sudo does not let this user run, or that are not there (sudo(8), -l with a command), with their argument where it is
+ * to wait for others.
+ */
+export async function listScriptsWithoutRule(scriptsPath: string): Promise<string[]> {
   const scripts = Object.keys(SCRIPTS) as Script[];
-  const allowed = await Promise.all(scripts.map((script) => isAllowed(scriptsPath, script)));
-  return scripts.filter((_, index) => !allowed[index]);
+  const forms: { name: string; script: Script; args: ScriptArguments }[] = [
+    ...scripts.map((script) => ({
+      name: script,
+      script,
+      args: Array.from({ length: SCRIPTS[script] }, () => SAMPLE),
+    })),
+    ...STANDBY.map((script) => ({ name: `${script} ${WAIT}`, script, args: WAIT }) as const),
+  ];
+  const allowed = await Promise.all(forms.map(({ script, args }) => isAllowed(scriptsPath, script, args)));
+  return forms.filter((_, index) => !allowed[index]).map(({ name }) => name);
 }
 
-async function isAllowed(scriptsPath: string, script: Script): Promise<boolean> {
-  const forms: ScriptArguments[] = [Array.from({ length: SCRIPTS[script] }, () => SAMPLE)];
-  if (isStandby(script)) forms.push(WAIT);
-  const allowed = await Promise.all(forms.map((args) => isFormAllowed(scriptsPath, script, args)));
-  return allowed.every(Boolean);
-}
-
-async function isFormAllowed(scriptsPath: string, script: Script, args: ScriptArguments): Promise<boolean> {
+async function isAllowed(scriptsPath: string, script: Script, args: ScriptArguments): Promise<boolean> {
   const command = buildScriptCommand(scriptsPath, script, args);
   const { exitCode } = await execa(command.file, ['-l', ...command.args], {
     reject: false,

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it, onTestFinished, vi } from 'vitest';
@@ -13,7 +13,7 @@ const WAITING = join(directory, 'pid');
 /** Tells its own process id, what it was started with, and what stdin brought. */
 const TELL = `
 first="$*"
-if [[ $1 == wait ]]; then [[ $0 != *destroy* ]] || echo $$ >${WAITING}; read -r -a given || exit 0; set -- "\${given[@]}"; fi
+if [[ $1 == wait ]]; then [[ $0 != *destroy* ]] || echo $$ >${WAITING}; echo waiting; read -r -a given || exit 0; set -- "\${given[@]}"; fi
 echo "$$ $first"
 echo "$*"
 cat`;
@@ -53,33 +53,56 @@ function createScripts(bodies: ConstructorParameters<typeof StubScripts>[0]): {
 }
 
 describe('a script that was started in advance', () => {
+  it('is not given away before it waits', async () => {
+    const late = join(directory, 'late');
+    const body = `if [[ $1 == wait ]]; then until [[ -e ${late} ]]; do sleep 0.01; done; exit 1; fi; echo "$*"`;
+    const { scripts, refusals } = createScripts({ 'draupnir-create-instance': body });
+    for (const id of [7, 8]) expect(await scripts.run('draupnir-create-instance', [id])).toEqual([`${id}`]);
+    expect(refusals).toEqual([]);
+    writeFileSync(late, '');
+    await expect.poll(() => refusals).toEqual(['draupnir-create-instance: ']);
+    expect(await scripts.run('draupnir-create-instance', [9])).toEqual(['9']);
+  });
+
+  it('keeps nobody waiting at the end when it hangs', async () => {
+    const { scripts } = createScripts({ 'draupnir-create-instance': 'trap "" TERM; exec sleep 20' });
+    await findWaiting();
+    const since = performance.now();
+    await scripts.close();
+    expect(performance.now() - since).toBeLessThan(10_000);
+  });
+
   it('is given its numbers when it is needed, and the next one is another', async () => {
     const { scripts, refusals } = createScripts({});
-    const first = await scripts.run('draupnir-create-instance', [7, 1, 6000], { input: 'keys' });
-    expect(first.slice(1)).toEqual(['7 1 6000', 'keys']);
-    expect(first[0]).toMatch(/^\d+ wait$/);
-    const second = await scripts.run('draupnir-create-instance', [8, 1, 6001]);
-    expect(second).toEqual([expect.stringMatching(/^\d+ wait$/), '8 1 6001']);
-    expect(second[0]).not.toBe(first[0]);
+    const run = (): Promise<string[]> =>
+      scripts.run('draupnir-create-instance', [7, 1, 6000], { input: 'keys' });
+    const given = [expect.stringMatching(/^\d+ wait$/), '7 1 6000', 'keys'];
+    await expect.poll(run).toEqual(given);
+    await expect.poll(run).toEqual(given);
     expect(refusals).toEqual([]);
   });
 
   it('serves one; whoever comes at the same time gets one that is started for it', async () => {
     const { scripts } = createScripts({});
-    const outputs = await Promise.all([1, 2, 3].map((id) => scripts.run('draupnir-destroy-instance', [id])));
-    expect(outputs.map(([first]) => first?.replace(/^\d+ /, ''))).toEqual(['wait', '2', '3']);
-    expect(outputs.map(([, second]) => second)).toEqual(['1', '2', '3']);
+    const runAll = async (): Promise<(string | undefined)[]> => {
+      const outputs = await Promise.all(
+        [1, 2, 3].map((id) => scripts.run('draupnir-destroy-instance', [id])),
+      );
+      expect(outputs.map(([, second]) => second)).toEqual(['1', '2', '3']);
+      return outputs.map(([first]) => first?.replace(/^\d+ /, ''));
+    };
+    await expect.poll(runAll).toEqual(['wait', '2', '3']);
   });
 
   it('is started anew with the next use when it was killed meanwhile', async () => {
     const { scripts, refusals } = createScripts({});
-    const [first = ''] = await scripts.run('draupnir-destroy-instance', [1]);
-    const waiting = await findWaiting(Number.parseInt(first, 10));
+    const waiting = await findWaiting();
     process.kill(waiting, 'SIGKILL');
     await expect.poll(() => isThere(waiting)).toBe(false);
-    const [second] = await scripts.run('draupnir-destroy-instance', [2]);
-    const [third] = await scripts.run('draupnir-destroy-instance', [3]);
-    expect([second, third].map((line) => line?.replace(/^\d+ /, ''))).toEqual(['2', 'wait']);
+    const run = async (id: number): Promise<string | undefined> =>
+      (await scripts.run('draupnir-destroy-instance', [id]))[0]?.replace(/^\d+ /, '');
+    expect(await run(2)).toBe('2');
+    await expect.poll(() => run(3)).toBe('wait');
     expect(refusals).toEqual([]);
   });
 
@@ -94,8 +117,9 @@ describe('a script that was started in advance', () => {
   it('takes nothing but numbers', async () => {
     const { scripts } = createScripts({});
     expect(() => scripts.start('draupnir-destroy-instance', [0.5])).toThrow(RangeError);
-    const [first] = await scripts.run('draupnir-destroy-instance', [1]);
-    expect(first).toMatch(/ wait$/);
+    await expect
+      .poll(() => scripts.run('draupnir-destroy-instance', [1]))
+      .toEqual([expect.stringMatching(/ wait$/), '1']);
   });
 
   it('is gone when the server ends', async () => {

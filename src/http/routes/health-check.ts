@@ -7,7 +7,8 @@ const URL_PATH = '/health_check';
 
 /**
  * `GET /health_check`: answers as long as the process serves requests; asks for no version and no token. It is to be registered
- * outside of the hooks that all other routes have: whoever watches a server asks every second, and there is nothing to keep of it.
+ * outside of the hooks that all other routes have: whoever watches a server asks every second, and there is nothing to
+ * keep of it, refusals included.
  */
 export function registerHealthCheck(app: FastifyInstance): void {
   app.route({
