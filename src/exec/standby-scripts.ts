@@ -43,7 +43,7 @@ export class StandbyScripts {
     const process = this.#launch(script);
     this.#started.set(script, process);
     void process.readLine().then((line) => {
-      if (line === WAITING) this.#waiting.add(process);
+      if (line === WAITING && this.#started.get(script) === process) this.#waiting.add(process);
     });
     void process.exited().then((exitCode) => {
       this.#waiting.delete(process);
