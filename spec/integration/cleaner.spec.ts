@@ -29,11 +29,11 @@ async function countSessions(): Promise<number> {
   return (await server.query('SELECT FROM sessions')).length;
 }
 
-/** An instance as the original left it. */
+/** An instance as the original left it, at a port beyond the range from which the server gives them at random. */
 async function addOriginalInstance(email: string, refreshToken: string | null): Promise<number> {
   const rows = await server.query<{ id: number }>(
     `INSERT INTO instances (image_id, created_at, updated_at, port, user_email, refresh_token)
-     VALUES ($1, now(), now(), 6440 + (SELECT count(*) FROM instances), $2, $3) RETURNING id`,
+     VALUES ($1, now(), now(), 6500 + (SELECT count(*) FROM instances), $2, $3) RETURNING id`,
     [imageId, email, refreshToken],
   );
   const id = rows[0]?.id ?? 0;
