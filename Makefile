@@ -23,7 +23,7 @@ dist/draupnir: node_modules/.installed $(SOURCES)
 
 build: dist/draupnir ## build the executable dist/draupnir
 
-lint: node_modules/.installed ## check types, style, import rules and bash
+lint: node_modules/.installed ## check types, style, import rules, bash and Perl
 	scripts/dev/install-packages lint
 	scripts/dev/lint
 

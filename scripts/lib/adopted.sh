@@ -3,11 +3,13 @@
 # Instances made by Draupnir 5.3: the data directory holds its own configuration and certificates and belongs to a user that
 # all of them share; pg_hba.conf and pg_ident.conf are immutable. They are served as they are until they are destroyed.
 
-# is_adopted: whether the data directory belongs to neither root nor the uid an instance of ours would have. Sets owner.
+# is_adopted: whether the data directory belongs to neither root, nor the uid an instance of ours would have, nor an image of ours, as
+# that of an instance does which was cut short. Sets owner.
 is_adopted() {
   [[ -d ${data} && ! -e ${conf} ]] || return 1
   owner=$(stat -c %u -- "${data}")
-  [[ ${owner} -ne 0 && ${owner} -ne "${uid}" ]]
+  [[ ${owner} -ne 0 && ${owner} -ne "${uid}" ]] || return 1
+  [[ ${owner} -lt ${IMAGE_UID_BASE} || ${owner} -ge $((IMAGE_UID_BASE + UID_COUNT)) ]]
 }
 
 # list_adopted_pids: live processes of the owner that work in this very data directory, the postmaster first.

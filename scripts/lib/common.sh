@@ -13,6 +13,10 @@ readonly EX_USAGE=64 EX_DATAERR=65 EX_NOINPUT=66 EX_UNAVAILABLE=69 EX_SOFTWARE=7
 
 readonly SCRIPTS=${BASH_SOURCE[0]%/lib/*}
 
+# A pipe to which nobody writes. Of a script that waits it is older than all that is read from here on.
+TICK_FD=''
+if [[ ${1-} == wait ]]; then exec {TICK_FD}<> <(:); fi
+
 # As good as nothing on a volume, in bytes.
 readonly NO_ROOM=4194304
 
@@ -27,16 +31,19 @@ die() {
 # notice TEXT: something the operator should know; the server logs it.
 notice() { printf '%s: notice: %s\n' "${0##*/}" "$*" >&2; }
 
-# Reads the installation's paths and uid ranges. Only root may be able to change that file.
+host_conf_read=''
+
+# Reads the installation's paths and uid ranges, once. Only root may be able to change that file.
 read_host_conf() {
   local conf=${SCRIPTS}/host.conf owner
+  if [[ -n ${host_conf_read} ]]; then return 0; fi
   [[ ${EUID} -eq 0 ]] || die "${EX_USAGE}" 'run as root'
   owner=$(stat -Lc '%u %A' -- "${conf}") || die "${EX_CONFIG}" "cannot read ${conf}"
   [[ ${owner} =~ ^0\ -....-..-.$ ]] || die "${EX_CONFIG}" "${conf} must belong to root and be writable by root alone"
   # shellcheck source=/dev/null
   source "${conf}"
   : "${DATA_PATH:?}" "${RUN_PATH:?}" "${POSTGRES_ROOT:?}" "${UPLOAD_USER:?}"
-  : "${IMAGE_UID_BASE:?}" "${INSTANCE_UID_BASE:?}" "${LOCK_WAIT:=20}" "${MAX_UPLOAD_FILES:=1000000}"
+  : "${IMAGE_UID_BASE:?}" "${INSTANCE_UID_BASE:?}" "${UID_COUNT:=1000000000}" "${LOCK_WAIT:=20}" "${MAX_UPLOAD_FILES:=1000000}"
   UPLOADS=${DATA_PATH}/image_uploads
   SNAPSHOTS=${DATA_PATH}/image_snapshots
   IMAGE_WORK=${DATA_PATH}/image_work
@@ -47,8 +54,9 @@ read_host_conf() {
     # They are written into configuration files and tables of mounts.
     [[ ${path} =~ ^(/[A-Za-z0-9._@+-]+)+$ ]] || die "${EX_CONFIG}" "${path} is no absolute path of plain characters"
   done
-  readonly DATA_PATH RUN_PATH POSTGRES_ROOT UPLOAD_USER IMAGE_UID_BASE INSTANCE_UID_BASE LOCK_WAIT MAX_UPLOAD_FILES
+  readonly DATA_PATH RUN_PATH POSTGRES_ROOT UPLOAD_USER IMAGE_UID_BASE INSTANCE_UID_BASE UID_COUNT LOCK_WAIT MAX_UPLOAD_FILES
   readonly UPLOADS SNAPSHOTS IMAGE_WORK INSTANCES INSTANCE_CONFIG
+  host_conf_read=yes
 }
 
 # For the scripts that work on the volume: when it is not mounted nothing may be written below its mount point.
@@ -82,16 +90,23 @@ is_port() { [[ $1 =~ ^[1-9][0-9]{3,4}$ && $1 -ge 1024 && $1 -le 65535 ]]; }
 usage() { die "${EX_USAGE}" "usage: ${0##*/} $*"; }
 
 # take_arguments ARGUMENTS…: sets arguments. A script that was started in advance, with «wait» for its only argument, says «waiting» and
-# waits for a line of them on stdin; when none comes it was not needed.
+# waits for a line of them on stdin; when none comes it was not needed. It begins anew where the installation has changed meanwhile.
 # shellcheck disable=SC2034 # arguments is the caller's
 take_arguments() {
-  local line=''
+  local line='' file
   arguments=("$@")
   if [[ $# -ne 1 || $1 != wait ]]; then return 0; fi
+  read_host_conf
   printf 'waiting\n'
   IFS= read -r -n 64 line || exit 0
   [[ ${line} =~ ^[0-9]+(\ [0-9]+)*$ ]] || die "${EX_USAGE}" 'the line on stdin holds no numbers'
   IFS=' ' read -r -a arguments <<<"${line}"
+  for file in "${SCRIPTS}" "${SCRIPTS}"/* "${SCRIPTS}"/lib/*; do
+    if [[ ${file} -nt /dev/fd/${TICK_FD} ]]; then
+      close_private_fds
+      exec -- "$0" "${arguments[@]}"
+    fi
+  done
 }
 
 # require_id COUNT ARGUMENTS…: for the scripts whose one argument is an id.
@@ -108,8 +123,8 @@ delete_subvolume() {
   local path=$1 nested
   if [[ ! -e ${path} ]]; then return 0; fi
   if btrfs -q subvolume delete -- "${path}" >/dev/null 2>&1; then return 0; fi
-  # Nothing can be taken out of one that is read-only. find(1) comes to what has too long a path for a program.
-  find "${path}" -type d -inum 256 -execdir btrfs property set -ts {} ro false \; >/dev/null 2>&1 || true
+  # Nothing can be taken out of one that is read-only.
+  make_writable "${path}"
   while IFS= read -r -d '' nested; do
     btrfs -q subvolume delete -- "${nested}" >/dev/null 2>&1 || true
   done < <(find "${path}" -depth -mindepth 1 -type d -inum 256 -print0)
@@ -123,15 +138,15 @@ delete_subvolume() {
   btrfs -q subvolume delete -- "${path}" >/dev/null
 }
 
-# give_back: the file system frees what was deleted half a minute later, with its next transaction (btrfs(5), commit). Where room
-# is short somebody waits for it.
-give_back() { give_back_from < <(measure_room); }
+# make_writable PATH: every subvolume in there. find(1) comes to what has too long a path for a program.
+make_writable() { find "$1" -type d -inum 256 -execdir btrfs property set -ts {} ro false \; >/dev/null 2>&1 || true; }
 
 # measure_room: blocks that are free, and all.
 measure_room() { stat -f -c '%a %b' -- "${DATA_PATH}"; }
 
-# give_back_from: the same with what measure_room has said, on stdin.
-give_back_from() {
+# give_back: the file system frees what was deleted half a minute later, with its next transaction (btrfs(5), commit). Where room
+# was short, as measure_room has said on stdin, somebody waits for it.
+give_back() {
   local free total
   read -r free total
   if [[ ${free} -lt $((total / 20)) ]]; then btrfs filesystem sync "${DATA_PATH}" || true; fi
@@ -154,14 +169,14 @@ go_deaf() {
 
 # tick: waits 2 ms without a process of its own.
 tick() {
-  if [[ -z ${TICK_FD-} ]]; then exec {TICK_FD}<> <(:); fi
+  if [[ -z ${TICK_FD} ]]; then exec {TICK_FD}<> <(:); fi
   read -rt 0.002 -u "${TICK_FD}" || true
 }
 
 # close_private_fds: a daemon must not inherit the lock or the clock.
 close_private_fds() {
   exec 9>&-
-  if [[ -n ${TICK_FD-} ]]; then exec {TICK_FD}>&-; fi
+  if [[ -n ${TICK_FD} ]]; then exec {TICK_FD}>&-; fi
 }
 
 # shellcheck source=lib/lock.sh

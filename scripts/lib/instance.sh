@@ -2,7 +2,7 @@
 #
 # One instance on disk and as a process: where its parts are, its configuration, start and removal.
 #
-#   <data>/instances/ID         the data directory, a writable snapshot, owned by the instance's uid
+#   <data>/instances/ID         the data directory, a writable snapshot; its files are the instance's own in its sandbox
 #   <data>/instance_config/ID   configuration, certificates and log, owned by root, outside the instance's reach
 #   <run>/instances/ID          socket directory; beside it process id and table of mounts; gone after a reboot
 
@@ -70,42 +70,85 @@ log_line_prefix = '%m [%p] '" >"${conf}/postgresql.conf"
   write_hba "${conf}/pg_hba.conf" 127.0.0.1/32 ::1/128
 }
 
-# record_major: notes which major wrote the data directory, from a snapshot that nobody has been able to change. Later starts
+# record_major SNAPSHOT: notes which major wrote the data directory, from where nobody has been able to change it. Later starts
 # read nothing from the data directory, where the instance can put a link or a pipe in the place of any file.
 record_major() {
-  local file=${data}/PG_VERSION major=''
+  local file=$1/PG_VERSION major=''
   if [[ -f ${file} && ! -L ${file} ]]; then IFS= read -r -n 8 major <"${file}" || true; fi
-  [[ ${major} =~ ^[1-9][0-9]$ ]] || die "${EX_DATAERR}" "${file} is damaged"
+  if [[ ! ${major} =~ ^[1-9][0-9]$ ]]; then
+    [[ -d $1 ]] || die "${EX_NOINPUT}" "$1 is gone"
+    die "${EX_DATAERR}" "${file} is damaged"
+  fi
   printf '%s\n' "${major}" >"${conf}/major"
 }
 
+# Whose the files of an instance are on disk is in <conf>/owner, where that is not its own uid. To change the owner of a file writes
+# it anew, and a snapshot of a thousand small files would be anything but small: they stay what they were in the image.
+
+# read_owner: sets owner.
+read_owner() {
+  owner=${uid}
+  if [[ -r ${conf}/owner ]]; then read -r owner <"${conf}/owner" || true; fi
+  if [[ ! ${owner} =~ ^[1-9][0-9]*$ ]]; then owner=${uid}; fi
+}
+
+# keep_owner IMAGE: notes the owner of the files of the image, which stdin tells, if they need not be handed over. Those of an image of
+# Draupnir 5.3 may have any.
+keep_owner() {
+  local own=$((IMAGE_UID_BASE + $1)) found=''
+  read -r found || true
+  if [[ ${MAPPING} == mapped && ${found} == "${own}:${own}" ]]; then printf '%s\n' "${own}" >"${conf}/owner"; fi
+}
+
+# settle_owner: hands the files over unless they are its own, or noted and mapped. The directory itself comes last (chown(1) -R) and
+# nobody but root can change its owner: what it says holds, whatever a power cut or somebody else has made of the note. None of the
+# instance's processes may run.
+settle_owner() {
+  local owner found
+  found=$(stat -c %u -- "${data}")
+  if [[ ${found} -eq ${uid} ]]; then
+    rm -f -- "${conf}/owner"
+    return 0
+  fi
+  read_owner
+  if [[ ${MAPPING} == mapped && ${owner} -eq ${found} ]]; then return 0; fi
+  # Noted first: it may be cut short.
+  printf '%s\n' "${uid}" >"${conf}/owner"
+  make_writable "${data}"
+  if ! hand_over; then
+    printf 'failure %s\n' 'its files cannot be handed over to it: destroy it and create another'
+    exit "${EX_DATAERR}"
+  fi
+  rm -f -- "${conf}/owner"
+}
+
+# hand_over: makes the files the instance's own.
+hand_over() { chown -R -h -- "${uid}:${uid}" "${data}"; }
+
 # read_settings: sets settings to our configuration as options of a command line. These alone cannot be overridden by
-# postgresql.auto.conf, which lies in the data directory (PostgreSQL manual, 20.1.2 and 20.1.3).
+# postgresql.auto.conf, which lies in the data directory (PostgreSQL manual, 20.1.2 and 20.1.3). Lines are as write_configuration
+# writes them; without those that matter, as of a file that a power cut has left empty, nothing is started.
 read_settings() {
-  local line
+  local lines line value
   settings=(-c "config_file=${conf}/postgresql.conf")
-  while IFS= read -r line; do
-    if [[ ${line} =~ ^([a-z_]+)\ =\ \'?([^\']*)\'?$ ]]; then settings+=(-c "${BASH_REMATCH[1]}=${BASH_REMATCH[2]}"); fi
-  done <"${conf}/postgresql.conf"
+  mapfile -t lines <"${conf}/postgresql.conf"
+  for line in "${lines[@]}"; do
+    if [[ ${line} != [a-z]*' = '* ]]; then continue; fi
+    value=${line#* = }
+    value=${value#\'}
+    settings+=(-c "${line%% = *}=${value%\'}")
+  done
+  [[ " ${settings[*]}" == *' port='*' hba_file='*' ssl=on'* ]] || die "${EX_DATAERR}" "${conf}/postgresql.conf is damaged"
 }
 
-# prepare_launch: where the postmaster is going to run, and its limits.
-prepare_launch() {
-  install -d -m 0700 -o "${uid}" -g "${uid}" -- "${run}"
-  make_cgroup "${uid}" "${INSTANCE_MEMORY_MAX}" "${INSTANCE_TASKS_MAX}"
-  write_mounts "${run}.mounts" "rw:${data}" "ro:${conf}" "rw:${run}"
-  : >>"${conf}/postgres.log"
-}
-
-# begin_launch: starts what becomes the postmaster and sets postmaster to its process id. It waits for enter_sandbox and then, without
-# privileges, for launch, and ends when we do before that. Each of the two steps on the way, the control group and the sandbox, takes
-# as long as a snapshot, and they need not be taken one after the other. It outlives this script.
+# begin_launch: starts what becomes the postmaster, under its limits, and sets postmaster to its process id. It waits for enter_sandbox
+# and, in there, for launch, and ends when we do before that. To join a control group takes the kernel longer than a snapshot or a
+# sandbox, and none of the three has to wait for another: this one begins first. It outlives this script.
 begin_launch() {
-  prepare_launch
+  make_cgroup "${uid}" "${INSTANCE_MEMORY_MAX}" "${INSTANCE_TASKS_MAX}"
   # The reader of fd 6; process substitution sets $! as well.
   exec 6> >(
     trap - EXIT TERM INT HUP PIPE
-    exec >>"${conf}/postgres.log" 2>&1
     close_private_fds
     become_postmaster
   )
@@ -118,35 +161,38 @@ begin_launch() {
   joining=$!
 }
 
-# await_word WORD: the next line of stdin.
-await_word() {
-  local word=''
-  read -r word || true
-  [[ ${word} == "$1" ]] || exit "${EX_SOFTWARE}"
-}
-
-# become_postmaster: by way of a shell that waits in the sandbox for the last word.
+# become_postmaster
 become_postmaster() {
-  local major='' postgres settings
-  read_settings
-  limit_process "${INSTANCE_MEMORY_MAX}" "${INSTANCE_TASKS_MAX}"
+  local major='' owner='' postgres settings
   await_word enter
+  exec >>"${conf}/postgres.log" 2>&1
+  read_owner
+  read_settings
   read -r major <"${conf}/major" || true
   postgres=${POSTGRES_ROOT}/${major}/bin/postgres
-  # shellcheck disable=SC2016 # another shell's variables
-  become "${uid}" "${run}.mounts" -- env -i -C / PATH="${PATH}" LC_ALL=C \
-    sh -c 'read -r word && [ "${word}" = launch ] && exec setsid "$@" </dev/null' sh "${postgres}" -D "${data}" "${settings[@]}"
+  limit_process "${INSTANCE_MEMORY_MAX}" "${INSTANCE_TASKS_MAX}"
+  become_instance setsid "${postgres}" -D "${data}" "${settings[@]}"
 }
 
-# enter_sandbox: once the data directory is there.
+# become_instance COMMAND…: in the sandbox of the instance, once stdin says «launch».
+become_instance() { become "${uid}" "${run}.mounts" --data "${data}" "${owner}" -- "$@"; }
+
+# prepare_sandbox: what it consists of.
+prepare_sandbox() {
+  install -d -m 0700 -o "${uid}" -g "${uid}" -- "${run}"
+  write_mounts "${run}.mounts" "ro:${conf}" "rw:${run}"
+}
+
+# enter_sandbox: once it is prepared, and configured what is to run in there.
 enter_sandbox() {
   local major=''
   read -r major <"${conf}/major" || true
   [[ -x ${POSTGRES_ROOT}/${major}/bin/postgres ]] || die "${EX_CONFIG}" "Postgres ${major} is not installed below ${POSTGRES_ROOT}"
+  : >>"${conf}/postgres.log"
   printf 'enter\n' >&6
 }
 
-# launch: once the data directory is the instance's own.
+# launch: once the data directory is there.
 launch() {
   wait "${joining}" || die "${EX_SOFTWARE}" "the limits of ${conf##*/} cannot be set"
   printf '%s\n' "${postmaster}" >"${run}.pid"
@@ -196,6 +242,6 @@ remove_instance() {
   exec {room}< <(measure_room)
   kill_uid "${uid}"
   delete_subvolume "${data}"
-  give_back_from <&"${room}"
+  give_back <&"${room}"
   rm -rf --one-file-system -- "${conf}" "${run}" "${run}.pid" "${run}.mounts" "${LOCK_FILE}"
 }

@@ -9,9 +9,14 @@
 #
 # Where the host does not allow one of them, resource limits and a clean-up afterwards take its place.
 
-readonly CGROUP_MOUNT=/sys/fs/cgroup
+# shellcheck source=lib/cgroup.sh
+source "${SCRIPTS}/lib/cgroup.sh"
+
 # Where any user of the host may write, as long as the process has no /tmp of its own.
 readonly SHARED_FOLDERS=(/tmp /var/tmp /dev/shm /run/lock)
+
+# What perl(1) would read.
+unset -v PERL5LIB PERLLIB PERL5OPT PERL5DB
 
 # load_limits: from host.conf, with defaults; a typing error in there must not become «no limit».
 load_limits() {
@@ -29,17 +34,25 @@ load_limits() {
     || die "${EX_CONFIG}" "host.conf: CGROUP=${CGROUP} is no path below ${CGROUP_MOUNT}"
 }
 
-# ensure_sandbox: sets NAMESPACE (slave or unchanged: how mounts propagate to it; none) and CGROUP_VERSION (2, 1, none). Tried out
-# once after a reboot, which RUN_PATH may survive, then remembered; what is missing is told once, to the operator.
+# ensure_sandbox: sets NAMESPACE (slave or unchanged: how mounts propagate to it; none), CGROUP_VERSION (2, 1, none) and MAPPING
+# (mapped: a sandbox can show files as another's; same). Tried out once after a reboot, which RUN_PATH may survive, then remembered.
 ensure_sandbox() {
-  local file=${RUN_PATH}/sandbox boot='' found_in=''
-  readonly SANDBOX_ROOT=${RUN_PATH}/root
+  local boot='' found_in=''
+  readonly SANDBOX_ROOT=${RUN_PATH}/root SANDBOX_FOUND=${RUN_PATH}/sandbox
   load_limits
   read -r boot </proc/sys/kernel/random/boot_id
-  if [[ -r ${file} ]] && read -r NAMESPACE CGROUP_VERSION found_in <"${file}" && [[ ${found_in} == "${boot}" ]] \
-    && has_controllers; then
+  if [[ -r ${SANDBOX_FOUND} ]] && read -r NAMESPACE CGROUP_VERSION MAPPING found_in <"${SANDBOX_FOUND}" \
+    && [[ ${found_in} == "${boot}" ]] && has_controllers; then
     return 0
   fi
+  find_out_sandbox
+}
+
+# find_out_sandbox: tries it out; what is missing is told to the operator.
+find_out_sandbox() {
+  local file=${SANDBOX_FOUND} boot=''
+  type -P perl >/dev/null || die "${EX_CONFIG}" 'perl is not installed: install perl-base'
+  read -r boot </proc/sys/kernel/random/boot_id
   install -d -m 0700 -- "${SANDBOX_ROOT}"
   write_mounts "${file}.mounts.$$"
   if try_namespace slave "${file}.mounts.$$"; then
@@ -50,20 +63,49 @@ ensure_sandbox() {
     NAMESPACE=none
     notice 'mount namespaces cannot be used here: instances see the files of the host that any user sees'
   fi
+  MAPPING=same
+  if [[ ${NAMESPACE} != none ]] && try_mapping "${file}.mounts.$$"; then
+    MAPPING=mapped
+  else
+    notice 'owners of files cannot be mapped here (since Linux 5.15, with user namespaces, not in a chroot): an instance takes more room'
+  fi
   rm -f -- "${file}.mounts.$$"
   CGROUP_VERSION=$(detect_cgroup_version)
   if [[ ${CGROUP_VERSION} == none ]]; then
     notice "${CGROUP_MOUNT} cannot be used here: memory is limited for each process, not for an instance as a whole"
   fi
-  printf '%s %s %s\n' "${NAMESPACE}" "${CGROUP_VERSION}" "${boot}" >"${file}.$$"
+  printf '%s %s %s %s\n' "${NAMESPACE}" "${CGROUP_VERSION}" "${MAPPING}" "${boot}" >"${file}.$$"
   mv -f -- "${file}.$$" "${file}"
+}
+
+# forget_sandbox LOG: tells why a sandbox could not be made, if that stands in the log: it is found out anew by the next that needs one.
+forget_sandbox() {
+  if grep -s '^enter-sandbox: ' -- "$1" >&2; then rm -f -- "${SANDBOX_FOUND}"; fi
 }
 
 # try_namespace PROPAGATION MOUNTS: whether a process in the sandbox finds what it needs, and nothing of the host's processes.
 try_namespace() {
-  unshare --mount --ipc --propagation "$1" -- bash "${SCRIPTS}/lib/enter-sandbox" "$2" "${SANDBOX_ROOT}" \
-    setpriv --reuid="${IMAGE_UID_BASE}" --regid="${IMAGE_UID_BASE}" "${NO_PRIVILEGES[@]}" -- \
-    test -w /dev/null -a -x /usr/bin/env -a -e /proc/self/exe -a ! -e /proc/1 >/dev/null 2>&1
+  try_sandbox "$1" "$2" -- test -w /dev/null -a -x /usr/bin/env -a -e /proc/self/exe -a ! -e /proc/1
+}
+
+# try_mapping MOUNTS: whether a folder of root's on the volume can be shown as somebody else's: not before Linux 5.15, nor in a chroot,
+# nor where there are no user namespaces.
+try_mapping() {
+  try_sandbox "${NAMESPACE}" "$1" --data "${INSTANCES}" 0 "${IMAGE_UID_BASE}" -- test -O "${INSTANCES}" -a -G "${INSTANCES}"
+}
+
+# try_sandbox PROPAGATION MOUNTS OPTIONS… -- COMMAND…: whether the command succeeds in there, as nobody in particular.
+try_sandbox() {
+  local propagation=$1 mounts=$2 flags=()
+  shift 2
+  while [[ $1 != -- ]]; do
+    flags+=("$1")
+    shift
+  done
+  shift
+  unshare --mount --ipc --propagation "${propagation}" -- \
+    perl "${SCRIPTS}/lib/enter-sandbox" "${mounts}" "${SANDBOX_ROOT}" "${flags[@]}" -- \
+    setpriv --reuid="${IMAGE_UID_BASE}" --regid="${IMAGE_UID_BASE}" "${NO_PRIVILEGES[@]}" -- "$@" <<<launch >/dev/null 2>&1
 }
 
 # is_private_mount DIRECTORY: whether mounts made below it in another namespace stay there. In a plain chroot, whose root is no
@@ -81,158 +123,6 @@ is_private_mount() {
   done </proc/1/mountinfo
   return 1
 } 8<"$1"
-
-# detect_cgroup_version: with a trial, since a container may show hierarchies that it must not change.
-detect_cgroup_version() {
-  local version dirs=()
-  for version in 2 1; do
-    if enable_controllers "${version}" 2>/dev/null; then
-      CGROUP_VERSION=${version}
-      list_cgroups "trial-$$"
-      if mkdir -- "${dirs[@]}" 2>/dev/null; then
-        if [[ -w ${dirs[0]}/memory.max || -w ${dirs[0]}/memory.limit_in_bytes ]] && [[ -w ${dirs[-1]}/pids.max ]]; then
-          rmdir -- "${dirs[@]}"
-          printf '%s\n' "${version}"
-          return 0
-        fi
-        rmdir -- "${dirs[@]}"
-      fi
-    fi
-  done
-  printf 'none\n'
-}
-
-# enable_controllers VERSION: from the top down; no process may be in the inner groups (cgroups(7), "no internal processes").
-enable_controllers() {
-  local path=${CGROUP_MOUNT} part parts
-  if [[ $1 -eq 1 ]]; then
-    [[ -f ${path}/memory/memory.limit_in_bytes && -f ${path}/pids/cgroup.procs ]] || return 1
-    mkdir -p -- "${path}/memory/${CGROUP}" "${path}/pids/${CGROUP}"
-    return
-  fi
-  [[ -f ${path}/cgroup.controllers ]] || return 1
-  IFS=/ read -ra parts <<<"${CGROUP}"
-  printf '+memory +pids' >"${path}/cgroup.subtree_control" || return 1
-  for part in "${parts[@]}"; do
-    path+=/${part}
-    mkdir -p -- "${path}" || return 1
-    printf '+memory +pids' >"${path}/cgroup.subtree_control" || return 1
-  done
-}
-
-# has_controllers: of version 2, whether groups below ours get limits: not so where ours went (with the container it was in, say), or
-# CGROUP is another one now. mkdir(1) would make it anew, and there would be nothing to write a limit to.
-has_controllers() {
-  local controllers=''
-  if [[ ${CGROUP_VERSION} != 2 ]]; then return 0; fi
-  { read -r controllers <"${CGROUP_MOUNT}/${CGROUP}/cgroup.subtree_control"; } 2>/dev/null || return 1
-  [[ " ${controllers} " == *' memory '* && " ${controllers} " == *' pids '* ]]
-}
-
-# list_cgroups NAME: sets dirs to the directories of one group, that of the memory first and that of the processes last.
-list_cgroups() {
-  case "${CGROUP_VERSION}" in
-    2) dirs=("${CGROUP_MOUNT}/${CGROUP}/$1") ;;
-    1) dirs=("${CGROUP_MOUNT}/memory/${CGROUP}/$1" "${CGROUP_MOUNT}/pids/${CGROUP}/$1") ;;
-    *) dirs=() ;;
-  esac
-}
-
-# make_cgroup UID MEMORY TASKS: an empty group with these limits, swap included. Out of memory, the kernel ends a process of
-# this group and no other.
-make_cgroup() {
-  local memory=$2 tasks=$3 dirs file
-  list_cgroups "$1"
-  if [[ ${#dirs[@]} -eq 0 ]]; then return 0; fi
-  mkdir -p -- "${dirs[@]}"
-  printf '%s' "${tasks}" >"${dirs[-1]}/pids.max"
-  case "${CGROUP_VERSION}" in
-    2)
-      printf '%s' "${memory}" >"${dirs[0]}/memory.max"
-      file=${dirs[0]}/memory.swap.max
-      if [[ -w ${file} ]]; then printf 0 >"${file}"; fi
-      ;;
-    *)
-      # The sum of memory and swap may never be below memory, so a group that exists is set in two rounds.
-      file=${dirs[0]}/memory.memsw.limit_in_bytes
-      if [[ -w ${file} ]]; then printf -- -1 >"${file}"; fi
-      printf '%s' "${memory}" >"${dirs[0]}/memory.limit_in_bytes"
-      if [[ -w ${file} ]]; then printf '%s' "${memory}" >"${file}"; fi
-      ;;
-  esac
-}
-
-# confine UID MEMORY TASKS: puts the process that calls it, a subshell about to become another program, under the limits.
-confine() {
-  limit_process "$2" "$3"
-  join_cgroup "$1" "${BASHPID}"
-}
-
-# limit_process MEMORY TASKS: the limits that a process sets for itself; where there is no control group, all that there are.
-limit_process() {
-  local memory=$1 tasks=$2 unit=1024
-  # A dump would hold rows.
-  ulimit -c 0
-  if [[ ${CGROUP_VERSION} != none ]]; then return 0; fi
-  if [[ ${memory} == *G ]]; then unit=1048576; fi
-  ulimit -u "${tasks}" -v "$((${memory%?} * unit))"
-}
-
-# join_cgroup UID PID: the kernel takes some twenty milliseconds for it and waits for most of them.
-join_cgroup() {
-  local dirs dir
-  list_cgroups "$1"
-  for dir in "${dirs[@]}"; do printf '%s' "$2" >"${dir}/cgroup.procs"; done
-}
-
-# has_cgroup UID: whether the group exists, in every hierarchy.
-has_cgroup() {
-  local dirs dir
-  list_cgroups "$1"
-  for dir in "${dirs[@]}"; do
-    if [[ ! -d ${dir} ]]; then return 1; fi
-  done
-  [[ ${#dirs[@]} -gt 0 ]]
-}
-
-# kill_cgroup UID: every process of the group, of whatever uid: one that is about to drop its privileges too.
-kill_cgroup() {
-  local dirs pids=() pid
-  list_cgroups "$1"
-  if [[ ${#dirs[@]} -eq 0 || ! -d ${dirs[0]} ]]; then return 0; fi
-  if [[ -w ${dirs[0]}/cgroup.kill ]]; then
-    printf 1 >"${dirs[0]}/cgroup.kill"
-    return 0
-  fi
-  # Without forks the list can only get shorter.
-  if [[ -w ${dirs[-1]}/pids.max ]]; then printf 0 >"${dirs[-1]}/pids.max"; fi
-  mapfile -t pids <"${dirs[0]}/cgroup.procs"
-  for pid in "${pids[@]}"; do
-    # A process of another PID namespace is shown as 0, which would be our own process group.
-    if [[ ${pid} -gt 1 ]]; then kill -KILL -- "${pid}" 2>/dev/null || true; fi
-  done
-}
-
-# remove_cgroup UID: a killed process leaves its group at the very end of its exit.
-remove_cgroup() {
-  local dirs dir deadline=$((SECONDS + 10)) left=()
-  list_cgroups "$1"
-  for dir in "${dirs[@]}"; do
-    if [[ -d ${dir} ]]; then left+=("${dir}"); fi
-  done
-  if [[ ${#left[@]} -eq 0 ]]; then return 0; fi
-  until rmdir -- "${left[@]}" 2>/dev/null; do
-    dirs=("${left[@]}")
-    left=()
-    for dir in "${dirs[@]}"; do
-      if [[ -d ${dir} ]]; then left+=("${dir}"); fi
-    done
-    if [[ ${#left[@]} -eq 0 ]]; then return 0; fi
-    if [[ ${SECONDS} -ge ${deadline} ]]; then die "${EX_SOFTWARE}" "${left[*]} cannot be removed"; fi
-    kill_cgroup "$1"
-    tick
-  done
-}
 
 # write_mounts FILE rw:PATH… ro:PATH…: the directory tree of a sandbox in the form of fstab(5), which one mount(8) makes in one
 # go. Paths are the same inside and outside. /dev/shm and /var/tmp are the one private /tmp, so that one limit bounds them.
@@ -257,23 +147,40 @@ write_mounts() {
   } >"${file}"
 }
 
-# become UID MOUNTS NAMESPACE-OPTIONS… -- COMMAND…: replaces this process by the command, as the uid without any privilege, in a
-# sandbox of its own where there is one.
+# become UID MOUNTS [NAMESPACE-OPTIONS…] [--data DIRECTORY OWNER] -- COMMAND…: replaces this process by the command, as the uid without
+# any privilege, with a clean environment and in a sandbox of its own where there is one. With --data it waits for «launch» on stdin
+# before it mounts the directory, as enter-sandbox does, and becomes the command.
 become() {
-  local uid=$1 mounts=$2 namespaces=() drop
+  local uid=$1 mounts=$2 namespaces=() late=() drop
   shift 2
   while [[ $1 != -- ]]; do
-    namespaces+=("$1")
-    shift
+    if [[ $1 == --data ]]; then
+      late=(--data "$2" "$3" "${uid}")
+      shift 3
+    else
+      namespaces+=("$1")
+      shift
+    fi
   done
   shift
   drop=(setpriv --reuid="${uid}" --regid="${uid}" "${NO_PRIVILEGES[@]}" --)
   if [[ ${NAMESPACE} != none ]]; then
     exec unshare --mount --ipc --propagation "${NAMESPACE}" "${namespaces[@]}" -- \
-      bash "${SCRIPTS}/lib/enter-sandbox" "${mounts}" "${SANDBOX_ROOT}" "${drop[@]}" "$@"
+      perl "${SCRIPTS}/lib/enter-sandbox" "${mounts}" "${SANDBOX_ROOT}" "${late[@]}" -- "${drop[@]}" "$@"
   fi
-  if [[ ${#namespaces[@]} -gt 0 ]]; then exec unshare "${namespaces[@]}" -- "${drop[@]}" "$@"; fi
-  exec "${drop[@]}" "$@"
+  if [[ ${#late[@]} -gt 0 ]]; then
+    await_word launch
+    exec </dev/null
+  fi
+  if [[ ${#namespaces[@]} -gt 0 ]]; then drop=(unshare "${namespaces[@]}" -- "${drop[@]}"); fi
+  exec env -i -C / PATH="${PATH}" LC_ALL=C "${drop[@]}" "$@"
+}
+
+# await_word WORD: the next line of stdin; whoever does not say that any more has ended.
+await_word() {
+  local word=''
+  read -r word || true
+  [[ ${word} == "$1" ]] || exit "${EX_SOFTWARE}"
 }
 
 # remove_traces UID: what its processes may have left outside of their own directories: nothing, where they had a /tmp and an IPC

@@ -154,7 +154,8 @@ describe('the process of an instance', () => {
 
   it('owns its data alone, and cannot write its configuration', async () => {
     const { data } = getInstallation();
-    const folder = await stat(join(data, 'instances', String(instance.id)));
+    const [{ pid } = { pid: 0 }] = await listProcessesOf(INSTANCE_UID_BASE + instance.id);
+    const folder = await stat(join(`/proc/${pid}/root`, data, 'instances', String(instance.id)));
     expect({ uid: folder.uid, mode: folder.mode & 0o777 }).toEqual({
       uid: INSTANCE_UID_BASE + instance.id,
       mode: 0o700,

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { FakeGoogle } from '../support/google.ts';
 import { Api, type ApiRequest, type Instance } from './support/api.ts';
 import { run, runCommand } from './support/command.ts';
+import { readHostState } from './support/host-state.ts';
 import { getInstallation, SECRET } from './support/installation.ts';
 import { queryMetadata } from './support/metadata.ts';
 import { Server } from './support/server.ts';
@@ -118,10 +119,7 @@ async function live(): Promise<void> {
 
   // A crash in the middle of a creation, and the server that finishes what it left.
   const half = api.createInstance(good.id, asAda).catch(() => undefined);
-  await waitUntil('the creation is under way', async () => {
-    const { stdout } = await runCommand(['pgrep', '-P', String(server.pid)]);
-    return stdout !== '';
-  });
+  await waitUntil('the creation is under way', async () => (await readHostState()).scripts.length > 0);
   await server.kill();
   await half;
   server = await Server.start(installation, join(installation.dir, 'secrets.toml'));

@@ -20,13 +20,17 @@ export async function make(
 ): Promise<InstanceWithCredentials> {
   const { store, storage, proof, postmasters, sealer } = parts;
   const { id } = record;
-  const chain = await parts.issueCertificates(id);
-  laps.end('certify');
-  const process = await storage.createInstance(record, chain);
+  const issuing = parts.issueCertificates(id);
+  const starting = storage.createInstance(record, issuing);
+  const proving = issuing.then((chain) => proof.prove(record, chain, starting));
+  // It is waited for below, unless there is nothing to prove: of that the start tells.
+  proving.catch(() => undefined);
+  const process = await starting;
+  const chain = await issuing;
   laps.end('start');
   try {
     // The firewall's transaction takes about as long as the proof.
-    await Promise.all([proof.prove(record, chain, process), admit(parts, id, address)]);
+    await Promise.all([proving, admit(parts, id, address)]);
     laps.end('prove');
     await process.open();
   } catch (error) {

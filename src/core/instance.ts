@@ -130,9 +130,10 @@ export interface Postmasters {
 
 /** Instances on disk and as processes. */
 export interface InstanceStorage {
+  /** Begins before the certificates are there. */
   createInstance(
     instance: Pick<Instance, 'id' | 'imageId' | 'port'>,
-    chain: CertificateChain,
+    chain: Promise<CertificateChain>,
   ): Promise<StartedInstance>;
   /**
    * Starts one that exists; one that runs is left alone, and only its process id comes back. Throws `instance_failed` when
@@ -144,16 +145,23 @@ export interface InstanceStorage {
   readAdoptedCredentials(id: number): Promise<ClientCredentials>;
 }
 
+/** The main process of an instance, and whether it is known to take connections. */
+export interface Postmaster {
+  pid: number;
+  ready?: boolean;
+}
+
 /** The proof that only the client of an instance gets in. */
 export interface InstanceProof {
   /**
    * Waits until Postgres is ready, unless it is known to be, and proves: mutual TLS works and reaches this very instance; plaintext, a missing
-   * certificate and another user are refused for that reason. Throws when any of it does not hold in time.
+   * certificate and another user are refused for that reason. Throws when any of it does not hold in time. Of one that is still being started
+   * it prepares what it can.
    */
   prove(
     instance: Pick<Instance, 'id' | 'port'>,
     credentials: Credentials,
-    process: { pid: number; ready?: boolean },
+    process: Postmaster | Promise<Postmaster>,
   ): Promise<void>;
 }
 

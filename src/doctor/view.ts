@@ -81,9 +81,9 @@ export function findAdoptedUid(inspection: Inspection, id: number): number | und
   const named = (folder: string) => inspection.entries.find((e) => e.folder === folder && e.name === `${id}`);
   const data = named('instances');
   if (!data || named('instance_config')) return undefined;
-  return data.ownerUid === 0 || data.ownerUid === inspection.uids.instanceBase + id
-    ? undefined
-    : data.ownerUid;
+  const { imageBase, instanceBase, count } = inspection.uids;
+  const isOurs = data.ownerUid === instanceBase + id || findId(data.ownerUid, imageBase, count) !== undefined;
+  return data.ownerUid === 0 || isOurs ? undefined : data.ownerUid;
 }
 
 /** The id whose uid this is, if it is in the range that starts at `base`. */

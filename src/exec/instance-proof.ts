@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { checkServerIdentity, createSecureContext } from 'node:tls';
 import type { ConnectionOptions } from 'node:tls';
 import pg from 'pg';
-import type { Credentials, Instance, InstanceProof } from '../core/instance.ts';
+import type { Credentials, Instance, InstanceProof, Postmaster } from '../core/instance.ts';
 import { converse, CURVES } from './conversation.ts';
 import { hasEnded, readProcStat } from './proc-stat.ts';
 
@@ -41,14 +41,15 @@ export class PgInstanceProof implements InstanceProof {
   async prove(
     instance: Pick<Instance, 'id' | 'port'>,
     credentials: Credentials,
-    process: { pid: number; ready?: boolean },
+    process: Postmaster | Promise<Postmaster>,
   ): Promise<void> {
     const { id, port } = instance;
-    // A connection without TLS is the cheapest question that a starting Postgres can answer.
-    if (!process.ready) await this.#waitUntilReady(port, process.pid);
     const mutual = this.#tls(credentials);
     const anonymous = this.#tls({ ca: credentials.ca });
     const hosts = listLoopbackAddresses();
+    const { pid, ready } = await process;
+    // A connection without TLS is the cheapest question that a starting Postgres can answer.
+    if (!ready) await this.#waitUntilReady(port, pid);
     await Promise.all([
       this.#expectAccesses(hosts, { id, port }, mutual),
       ...hosts.flatMap((host) => [

@@ -29,14 +29,13 @@ export class ScriptInstanceStorage implements InstanceStorage {
   /** The script stays at the other end of the pipe until the instance is open; if we vanish, it removes all it made. */
   async createInstance(
     instance: Pick<Instance, 'id' | 'imageId' | 'port'>,
-    chain: CertificateChain,
+    chain: Promise<CertificateChain>,
   ): Promise<StartedInstance> {
     const args = [instance.id, instance.imageId, instance.port];
     const process = this.#scripts.start('draupnir-create-instance', args);
-    for (const pem of [chain.server.key, chain.server.certificate, chain.ca.certificate]) {
-      process.write(`${pem}\f`);
-    }
     try {
+      const { server, ca } = await chain;
+      for (const pem of [server.key, server.certificate, ca.certificate]) process.write(`${pem}\f`);
       return this.#describeStart(process, await expectLine(process, STARTED, this.#scripts.timeoutMs));
     } catch (error) {
       await this.#abandon(process);

@@ -5,6 +5,12 @@ import { toFailure } from './script-error.ts';
 import { ScriptProcess } from './script-process.ts';
 import { type RefusalListener, StandbyScripts } from './standby-scripts.ts';
 
+/**
+ * How long after the end of one that waited the next is started, in milliseconds: to start a process holds up the server, and somebody is
+ * about to be answered.
+ */
+const REFILL_MS = 50;
+
 export interface RunOptions {
   input?: string;
   /** Instead of the runner's own limit, in milliseconds. */
@@ -46,7 +52,7 @@ export class ScriptRunner {
     const process = this.#takeWaiting(script, args) ?? this.launch(script, args);
     void process.exited().then((exitCode) => {
       if (exitCode === 0 && process.notice !== '') this.#onNotice(script, process.notice);
-      if (isStandby(script)) this.#standby?.refill(script);
+      if (isStandby(script)) setTimeout(() => this.#standby?.refill(script), REFILL_MS).unref();
     });
     return process;
   }

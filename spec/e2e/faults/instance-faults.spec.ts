@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type pg from 'pg';
 import { beforeAll, describe, expect, inject, it } from 'vitest';
@@ -33,9 +33,9 @@ async function signalAll(instance: Instance, name: NodeJS.Signals): Promise<void
   for (const { pid } of await listProcessesOf(uidOf(instance))) signal(pid, name);
 }
 
-/** Runs a bash script in the data directory, as whoever has taken over the instance could. */
+/** Runs a bash script in the data directory as the owner of its files, as whoever has taken over the instance could. */
 async function shell(instance: Instance, script: string): Promise<void> {
-  const uid = uidOf(instance);
+  const { uid } = await stat(dataOf(instance));
   const become = ['setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', '--'];
   await run([...become, 'bash', '-euc', `cd "$0"; ${script}`, dataOf(instance)]);
 }

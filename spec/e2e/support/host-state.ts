@@ -24,7 +24,8 @@ export async function readHostState(): Promise<HostState> {
   const processes = await listProcesses();
   const atWork = await Promise.all(
     processes
-      .filter(({ command }) => command.includes(`${scripts}/`))
+      // Not what looks at host.conf for one that is about to wait.
+      .filter(({ command }) => command.includes(`${scripts}/`) && !command.endsWith('/host.conf'))
       .map(async ({ pid, command }) => (command.endsWith(' wait') && !(await hasLock(pid)) ? [] : [command])),
   );
   const folders = await Promise.all(

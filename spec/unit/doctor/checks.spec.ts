@@ -267,6 +267,20 @@ describe('the checks of doctor', () => {
       [],
     ],
     [
+      'an instance without configuration, whose data is still that of its image and not of Draupnir 5.3',
+      (host) => {
+        const { inspection } = host;
+        inspection.entries = inspection.entries
+          .filter(({ folder, name }) => folder !== 'instance_config' || name !== `${READY}`)
+          .map((entry) =>
+            entry.folder === 'instances' && entry.name === `${READY}`
+              ? { ...entry, ownerUid: IMAGE_UID + READY_IMAGE }
+              : entry,
+          );
+      },
+      [`leftovers instance ${READY}: configuration instance_config/${READY} is missing`],
+    ],
+    [
       'an image of Draupnir 5.3, writable and with its upload',
       ({ inspection }) => {
         inspection.imageStates = [{ id: READY_IMAGE, original: true, controlState: 1 }];

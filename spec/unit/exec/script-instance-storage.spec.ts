@@ -6,7 +6,7 @@ import { ScriptInstanceStorage } from '../../../src/exec/script-instance-storage
 import { createFakeChain } from '../fakes/world.ts';
 import { StubScripts } from './stub-scripts.ts';
 
-const chain = createFakeChain(12);
+const chain = Promise.resolve(createFakeChain(12));
 const INSTANCE = { id: 12, imageId: 3, port: 6000 };
 
 /** A creation that keeps a journal in a file; `ready` is what it does after its certificates. */

@@ -18,11 +18,11 @@ echo "$$ $first"
 echo "$*"
 cat`;
 
-/** The process of the destruction that waits, another one than that. */
-function findWaiting(other?: number): Promise<number> {
+/** The process of the destruction that waits. */
+function findWaiting(): Promise<number> {
   return vi.waitFor(() => {
     const pid = Number(readFileSync(WAITING, 'utf8'));
-    if (pid === 0 || pid === other || !isThere(pid)) throw new Error('none waits yet');
+    if (pid === 0 || !isThere(pid)) throw new Error('none waits yet');
     return pid;
   });
 }

@@ -24,8 +24,12 @@ export class FakeInstanceStorage implements InstanceStorage {
     this.#steps = steps;
   }
 
-  async createInstance(instance: Pick<Instance, 'id'>, chain: CertificateChain): Promise<StartedInstance> {
+  async createInstance(
+    instance: Pick<Instance, 'id'>,
+    issuing: Promise<CertificateChain>,
+  ): Promise<StartedInstance> {
     const { id } = instance;
+    const chain = await issuing;
     const made = await this.#steps.run('disk.createInstance', () => {
       this.existing.set(id, 'closed');
       this.chains.push(chain);

@@ -108,7 +108,8 @@ export class FakeProof implements InstanceProof {
     this.#steps = steps;
   }
 
-  prove(...[{ id, port }, , { pid }]: Parameters<InstanceProof['prove']>): Promise<void> {
+  async prove(...[{ id, port }, , process]: Parameters<InstanceProof['prove']>): Promise<void> {
+    const { pid } = await process;
     return this.#steps.run('proof.prove', () => void this.proven.push({ id, port, pid }));
   }
 }
