@@ -30,6 +30,20 @@ offline() {
   )
 }
 
+# size_buffers: MB for shared_buffers: a quarter of what a preparation may take, but of the host's memory an eighth. What the
+# anonymisation has changed and the scrub writes anew is never written in between, as long as it is in there.
+size_buffers() {
+  local limit total size
+  limit=$(in_kilobytes "${IMAGE_MEMORY_MAX}")
+  # In kB as well (proc_meminfo(5)).
+  read -r _ total _ </proc/meminfo
+  size=$((limit / 4 < total / 8 ? limit / 4096 : total / 8192))
+  # More of them would take longer to look through, which every table that is dropped needs.
+  if [[ ${size} -gt 2048 ]]; then size=2048; fi
+  if [[ ${size} -lt 32 ]]; then size=32; fi
+  printf '%s\n' "${size}"
+}
+
 # write_image_configuration: durability is off: the clone is thrown away unless every step succeeds, and the snapshot
 # at the end writes all of it to disk (btrfs-subvolume(8)). Settings that recovery compares with those of the source
 # are high enough for any source. Only LOG and above is logged: an ERROR line could quote a row.
@@ -44,7 +58,7 @@ unix_socket_permissions = 0700
 hba_file = '${run}/pg_hba.conf'
 ident_file = '${run}/pg_ident.conf'
 max_connections = 20
-shared_buffers = 256MB
+shared_buffers = $(size_buffers)MB
 maintenance_work_mem = 256MB
 max_prepared_transactions = 1000
 max_locks_per_transaction = 1024
@@ -112,7 +126,7 @@ start_postgres() {
   (
     close_private_fds
     confine "${uid}" "${IMAGE_MEMORY_MAX}" "${IMAGE_TASKS_MAX}"
-    become "${uid}" "${run}/mounts" --net -- env -i -C / PATH="${PATH}" LC_ALL=C \
+    become "${uid}" "${run}/mounts" --net -- \
       "${bin}/postgres" -D "${work}" -c "config_file=${run}/postgresql.conf"
   ) </dev/null >>"${log}" 2>&1 &
   postmaster=$!
