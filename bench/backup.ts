@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Api } from '../spec/e2e/support/api.ts';
 import { run } from '../spec/e2e/support/command.ts';
@@ -50,7 +49,7 @@ export class Backup {
   async upload(mb: number): Promise<number> {
     const { id } = await this.#api.createImage(SCRIPT);
     const target = join(this.#installation.data, 'image_uploads', String(id), 'backup.tar');
-    await run(['cp', '--reflink=always', this.getArchive(mb), target]);
+    await this.copy(mb, target);
     await run(['chown', `${UPLOAD_USER}:`, target]);
     return id;
   }
@@ -68,10 +67,9 @@ export class Backup {
     if (answer.status !== 200) throw new Error(`image ${imageId} cannot be finalised: ${answer.text}`);
   }
 
-  /** Unpacks the archive into a new folder. */
-  async unpack(mb: number, folder: string): Promise<void> {
-    await mkdir(folder);
-    await run(['tar', '-x', '-f', this.getArchive(mb), '-C', folder]);
+  /** A copy of the archive as an upload is one: on the disk, and not in memory already. */
+  async copy(mb: number, target: string): Promise<void> {
+    await run(['cp', '--reflink=always', this.getArchive(mb), target]);
   }
 }
 

@@ -4,14 +4,18 @@ import { openSync, readFileSync } from 'node:fs';
 import { chmod, chown, cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import pg from 'pg';
 import type { Api, Instance } from '../spec/e2e/support/api.ts';
 import { run } from '../spec/e2e/support/command.ts';
-import { connect } from '../spec/e2e/support/instance-client.ts';
+import { connect, query } from '../spec/e2e/support/instance-client.ts';
 import { IMAGE_UID_BASE, type Installation } from '../spec/e2e/support/installation.ts';
 
 /** Postgres writes its state to the eighth line of postmaster.pid; it is looked at as often as a timer can. */
 const STATE_LINE = 7;
 const POLL_MS = 1;
+
+/** Of the others Postgres asks for this one, and the handshake begins anew (PostgreSQL manual, ssl_ecdh_curve). */
+const POSTGRES_CURVE = 'P-256';
 
 /** A Postgres on a snapshot that was made with nothing but what cannot be left out. */
 export interface FloorInstance {
@@ -30,22 +34,18 @@ export class Floor {
   readonly conf: string;
   readonly #installation: Installation;
   readonly #image: string;
-  readonly #credentials: Instance['credentials'];
+  /** Whose configuration it has. */
+  readonly #instance: Instance;
   readonly #ports: number[];
   readonly #log: number;
   #count = 0;
 
-  private constructor(
-    installation: Installation,
-    imageId: number,
-    credentials: Instance['credentials'],
-    ports: number[],
-  ) {
+  private constructor(installation: Installation, imageId: number, instance: Instance, ports: number[]) {
     this.#installation = installation;
     this.#image = join(installation.data, 'image_snapshots', String(imageId));
     this.uid = IMAGE_UID_BASE + imageId;
     this.conf = join(installation.data, 'bench-floor');
-    this.#credentials = credentials;
+    this.#instance = instance;
     this.#ports = ports;
     this.#log = openSync(join(installation.logs, 'floor.log'), 'a');
   }
@@ -59,7 +59,7 @@ export class Floor {
   ): Promise<Floor> {
     const instance = await api.createInstance(imageId);
     const all = Array.from({ length: ports.max - ports.min }, (_, i) => ports.min + i);
-    const floor = new Floor(installation, imageId, instance.credentials, all);
+    const floor = new Floor(installation, imageId, instance, all);
     await floor.#copyConfiguration(join(installation.data, 'instance_config', String(instance.id)));
     await api.destroyInstance(instance.id);
     await mkdir(join(installation.data, 'bench'), { mode: 0o755 });
@@ -93,6 +93,34 @@ export class Floor {
   }
 
   async start(): Promise<FloorInstance> {
+    const started = await this.#startPostgres();
+    await this.ask(started.port);
+    return started;
+  }
+
+  /**
+   * With the eight connections of an instance's proof in place of the one: by IPv4 and IPv6, mutual TLS works; plaintext, a missing
+   * certificate and another user are refused. Nothing that proves as much can be faster.
+   */
+  async startProven(): Promise<FloorInstance> {
+    const started = await this.#startPostgres();
+    await Promise.all(['127.0.0.1', '::1'].map((host) => this.#prove(host, started.port)));
+    return started;
+  }
+
+  async #prove(host: string, port: number): Promise<void> {
+    const instance = { port, credentials: this.#instance.credentials };
+    const tls = { ecdhCurve: POSTGRES_CURVE, checkServerIdentity: () => undefined };
+    const access = { host, database: 'postgres', tls };
+    await Promise.all([
+      query(instance, 'SHOW cluster_name', access),
+      expectRefusal(connect(instance, { ...access, tls: false })),
+      expectRefusal(connect(instance, { ...access, tls: { ...tls, cert: undefined, key: undefined } })),
+      expectRefusal(connect(instance, { ...access, user: 'postgres' })),
+    ]);
+  }
+
+  async #startPostgres(): Promise<FloorInstance> {
     const port = this.takePort();
     const data = await this.snapshot();
     const drop = [`--reuid=${this.uid}`, `--regid=${this.uid}`, '--clear-groups', '--'];
@@ -101,13 +129,12 @@ export class Floor {
     const stdio = ['ignore', this.#log, this.#log] as const;
     const process = spawn('setpriv', [...drop, ...argv], { cwd: '/', stdio: [...stdio], detached: true });
     await this.#waitUntilReady(data, process);
-    await this.ask(port);
     return { data, port, process };
   }
 
   /** One connection over mutual TLS with `SELECT 1`. */
   async ask(port: number): Promise<void> {
-    const client = await connect({ port, credentials: this.#credentials }, { database: 'postgres' });
+    const client = await connect({ port, credentials: this.#instance.credentials }, { database: 'postgres' });
     await client.query('SELECT 1');
     await client.end();
   }
@@ -150,6 +177,15 @@ export class Floor {
     // What the owner of a key may have in the way of permissions is less than what its group may (PostgreSQL manual, 19.9.1).
     await chmod(join(this.conf, 'server.key'), 0o600);
   }
+}
+
+async function expectRefusal(connecting: Promise<unknown>): Promise<void> {
+  const refusal = await connecting.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  if (!(refusal instanceof pg.DatabaseError))
+    throw new Error('the floor does not refuse', { cause: refusal });
 }
 
 function readState(file: string): string | undefined {

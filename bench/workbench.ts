@@ -1,4 +1,5 @@
 import { Api } from '../spec/e2e/support/api.ts';
+import { run } from '../spec/e2e/support/command.ts';
 import { createInstallation } from '../spec/e2e/support/install.ts';
 import { INSTANCE_PORTS, type Installation } from '../spec/e2e/support/installation.ts';
 import { getMetadataCluster } from '../spec/e2e/support/metadata.ts';
@@ -75,6 +76,11 @@ export class Workbench {
     await this.#server?.stop();
     const config = await writeServerConfig(this.installation, 'bench.toml', { ports: PORTS, ...choices });
     this.#server = await Server.start(this.installation, config, namespace);
+  }
+
+  /** Has the volume write what was done before: whoever is measured next would have to. */
+  async settle(): Promise<void> {
+    await run(['btrfs', 'filesystem', 'sync', this.installation.data]);
   }
 
   /** Asks the metadata database. */

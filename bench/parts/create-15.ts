@@ -9,17 +9,36 @@ const AT_ONCE = 15;
 export async function benchCreate15(bench: Workbench, record: Recorder): Promise<void> {
   const { api, floor, imageId } = bench;
   const count = bench.count(SAMPLES);
+  await bench.settle();
   for (let round = 0; round < count; round++) {
-    const floors = await measure(() => repeat(() => floor.start()));
-    record.add('floor_ms', floors.ms);
-    await Promise.all(floors.result.map((each) => floor.destroy(each)));
-
-    const ours = await measure(() => repeat(() => api.createInstance(imageId)));
-    record.add('ours_ms', ours.ms);
-    await Promise.all(ours.result.map(({ id }) => api.destroyInstance(id)));
+    await makeAtOnce(
+      record,
+      'floor_ms',
+      () => floor.start(),
+      (each) => floor.destroy(each),
+    );
+    await makeAtOnce(
+      record,
+      'ours_ms',
+      () => api.createInstance(imageId),
+      ({ id }) => api.destroyInstance(id),
+    );
+    await makeAtOnce(
+      record,
+      'proven_floor_ms',
+      () => floor.startProven(),
+      (each) => floor.destroy(each),
+    );
   }
 }
 
-function repeat<T>(operation: () => Promise<T>): Promise<T[]> {
-  return Promise.all(Array.from({ length: AT_ONCE }, operation));
+async function makeAtOnce<T>(
+  record: Recorder,
+  series: string,
+  make: () => Promise<T>,
+  destroy: (made: T) => Promise<unknown>,
+): Promise<void> {
+  const { ms, result } = await measure(() => Promise.all(Array.from({ length: AT_ONCE }, make)));
+  record.add(series, ms);
+  await Promise.all(result.map(destroy));
 }

@@ -10,12 +10,14 @@ const RECIPE_SAMPLES = 15;
 
 /** Creating and destroying one instance, beside the floor and the recipe of Draupnir 5.3. */
 export async function benchCreate(bench: Workbench, record: Recorder): Promise<void> {
+  await bench.settle();
   await createOurs(bench);
   await createFloor(bench);
   const count = bench.count(SAMPLES);
   for (let round = 0; round < count; round++) {
     await createFloor(bench, record);
     await createOurs(bench, record);
+    await createProvenFloor(bench, record);
     if (round < bench.count(RECIPE_SAMPLES)) await createByRecipe(bench, record);
   }
   await recordCreations(bench, record, count);
@@ -33,6 +35,12 @@ async function createFloor({ floor }: Workbench, record?: Recorder): Promise<voi
   const destroyed = await measure(() => floor.destroy(created.result));
   record?.add('floor_ms', created.ms);
   record?.add('destroy_floor_ms', destroyed.ms);
+}
+
+async function createProvenFloor({ floor }: Workbench, record: Recorder): Promise<void> {
+  const { ms, result } = await measure(() => floor.startProven());
+  record.add('proven_floor_ms', ms);
+  await floor.destroy(result);
 }
 
 async function createByRecipe(bench: Workbench, record: Recorder): Promise<void> {

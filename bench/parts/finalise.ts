@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SCRIPT } from '../backup.ts';
 import { run } from '../../spec/e2e/support/command.ts';
@@ -33,15 +33,17 @@ async function repeat(bench: Workbench, record: Recorder, mb: number, count: num
   }
 }
 
-async function measureOurs({ backup, api }: Workbench, mb: number): Promise<number> {
+async function measureOurs(bench: Workbench, mb: number): Promise<number> {
+  const { backup, api } = bench;
   const id = await backup.upload(mb);
+  await bench.settle();
   const { ms } = await measure(() => backup.prepare(id));
   await api.destroyImage(id);
   return ms;
 }
 
 /**
- * Unpacks by tar, runs the script on a Postgres with the settings that our preparation uses, and VACUUM (FULL) on each database.
+ * Unpacks an upload by tar, runs the script on a Postgres with the settings that our preparation uses, and VACUUM (FULL) on each database.
  * The archive's files belong to the upload user, who therefore runs this Postgres.
  */
 async function measureFloor(bench: Workbench, mb: number): Promise<number> {
@@ -55,11 +57,16 @@ async function measureFloor(bench: Workbench, mb: number): Promise<number> {
     dir,
     user: UPLOAD_USER,
   });
+  const archive = join(dir, 'backup.tar');
+  await backup.copy(mb, archive);
+  await mkdir(cluster.data);
+  const buffers = await sizeBuffers(bench);
+  await bench.settle();
   const { ms } = await measure(async () => {
-    await backup.unpack(mb, cluster.data);
+    await run(['tar', '-x', '-f', archive, '-C', cluster.data]);
     await run(['chown', `${UPLOAD_USER}:`, cluster.data]);
     await run(['chmod', '0700', cluster.data]);
-    await configure(cluster.data);
+    await configure(cluster.data, buffers);
     await cluster.start();
     await cluster.query('postgres', SCRIPT);
     for (const database of ['postgres', 'template1', 'shop']) {
@@ -72,8 +79,7 @@ async function measureFloor(bench: Workbench, mb: number): Promise<number> {
 }
 
 /** The settings of lib/image.sh that decide about speed. */
-const SETTINGS = `shared_buffers = 256MB
-maintenance_work_mem = 256MB
+const SETTINGS = `maintenance_work_mem = 256MB
 wal_level = minimal
 max_wal_senders = 0
 max_wal_size = 4GB
@@ -84,7 +90,14 @@ full_page_writes = off
 autovacuum = off
 `;
 
-async function configure(data: string): Promise<void> {
+/** Asked of that library, as it depends on the host, with the default of host.conf; in MB. */
+async function sizeBuffers({ installation }: Workbench): Promise<string> {
+  const lib = join(installation.scripts, 'lib');
+  const script = 'IMAGE_MEMORY_MAX=4G; source "$0/cgroup.sh"; source "$0/image.sh"; size_buffers';
+  return (await run(['bash', '-c', script, lib])).trim();
+}
+
+async function configure(data: string, buffers: string): Promise<void> {
   const file = join(data, 'postgresql.conf');
-  await writeFile(file, `${await readFile(file, 'utf8')}\n${SETTINGS}`);
+  await writeFile(file, `${await readFile(file, 'utf8')}\nshared_buffers = ${buffers}MB\n${SETTINGS}`);
 }
