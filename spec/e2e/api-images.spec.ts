@@ -45,7 +45,7 @@ describe('POST /images/:id/done', () => {
       status: 200,
       json: { data: { id: String(id), attributes: { ready: true } } },
     });
-    const done = (await server.process.readLog()).filter(
+    const done = await server.process.waitForLines(
       ({ msg, imageId }) => msg === 'finalised image' && imageId === id,
     );
     expect(done).toHaveLength(1);

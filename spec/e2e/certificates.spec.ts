@@ -50,9 +50,7 @@ async function restartWithLifetime(certificateLifetime: string): Promise<void> {
 }
 
 async function waitForLog(msg: string): Promise<void> {
-  await waitUntil(`the server says «${msg}»`, async () =>
-    (await server.process.readLog()).some((line) => line.msg === msg && line.instanceId === instance.id),
-  );
+  await server.process.waitForLines((line) => line.msg === msg && line.instanceId === instance.id);
 }
 
 /** Holds a lock of the scripts; resolves to what lets go of it. */

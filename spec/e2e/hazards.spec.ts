@@ -11,6 +11,7 @@ import { connect, query } from './support/instance-client.ts';
 import { ANONYMISE, Source } from './support/source.ts';
 import { upload } from './support/upload.ts';
 import { useServer } from './support/use-server.ts';
+import { waitUntil } from './support/wait.ts';
 
 const server = useServer();
 const bystander = useBystanderFiles();
@@ -38,6 +39,10 @@ ALTER SYSTEM SET archive_command = 'touch /nowhere';
     await cluster.stop();
     await cluster.start();
     await expect(cluster.query('shop', CRASH)).rejects.toThrow(/server closed the connection/);
+    // One that is told to stop in the middle of its recovery may miss it.
+    await waitUntil('the source has recovered', () =>
+      cluster.query('shop', 'SELECT 1').catch(() => undefined),
+    );
     await cluster.stop();
     await cluster.start();
     const oid = await cluster.query('shop', `SELECT oid FROM pg_catalog.pg_database WHERE datname = 'shop'`);

@@ -102,7 +102,7 @@ describe('instances made in advance', () => {
       server.api.createInstance(imageId, 'upload'),
     ]);
     expect([own.id, other.id].sort((a, b) => a - b)).toEqual(ids);
-    const lines = (await server.process.readLog()).filter(({ msg }) => msg === 'created instance');
+    const lines = await server.process.waitForLines(({ msg }) => msg === 'created instance', 2);
     expect(lines).toMatchObject([{ warm: true }, { warm: true }]);
     // Its age is counted from now; the answer has whole seconds.
     expect(Date.parse(own.createdAt)).toBeGreaterThan(asked - 1000);

@@ -52,8 +52,10 @@ describe('what is asked for at once', () => {
     await upload(id, inject('e2e').backup);
     const answers = await Promise.all(Array.from({ length: 20 }, () => server.api.finaliseImage(id)));
     expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
-    const log = await server.process.readLog();
-    expect(log.filter(({ msg, imageId }) => msg === 'finalised image' && imageId === id)).toHaveLength(1);
+    const done = await server.process.waitForLines(
+      ({ msg, imageId }) => msg === 'finalised image' && imageId === id,
+    );
+    expect(done).toHaveLength(1);
     recordFaults(task, { group: 'F', tried: 20, convergenceMs: await measureConvergence(performance.now()) });
   });
 

@@ -91,13 +91,25 @@ export class Server {
     await this.#ended;
   }
 
-  /** What it has logged so far. Throws when a line is not JSON. */
+  /**
+   * What it has logged so far. It writes its log beside its work: while it runs, what it has just answered may be missing, and
+   * `waitForLines` is the way to it. Throws when a line is not JSON.
+   */
   async readLog(): Promise<LogLine[]> {
     const text = await readFile(this.#logFile, 'utf8');
     return text
+      .slice(0, text.lastIndexOf('\n') + 1)
       .split('\n')
       .filter((line) => line !== '')
       .map((line) => JSON.parse(line) as LogLine);
+  }
+
+  /** The lines it logs that `matches` takes, as soon as there are `count`; all there are then. */
+  waitForLines(matches: (line: LogLine) => boolean, count = 1): Promise<LogLine[]> {
+    return waitUntil(`the server logs ${count} of ${matches.toString()}`, async () => {
+      const found = (await this.readLog()).filter(matches);
+      return found.length >= count && found;
+    });
   }
 }
 
