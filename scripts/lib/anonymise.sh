@@ -25,9 +25,31 @@ EOF
   check_psql_errors "${file}" "${lines}"
   [[ ${code} -eq 0 ]] || failure 'the anonymisation script failed: its session was cut'
   grep -qF -- "draupnir-end ${nonce}" "${errors}" || anonymisation_unfinished
-  if [[ -n $(sql postgres -A -t -c 'SELECT gid FROM pg_prepared_xacts LIMIT 1') ]]; then
-    failure 'the anonymisation script leaves a prepared transaction: end it with COMMIT PREPARED'
-  fi
+  check_programs_ended
+  case $(sql postgres -A -t -f - <"${SCRIPTS}/sql/unfinished.sql") in
+    '') ;;
+    prepared) failure 'the anonymisation script leaves a prepared transaction: end it with COMMIT PREPARED' ;;
+    *) failure 'the anonymisation script leaves a session of another client open: let it wait for what it starts' ;;
+  esac
+}
+
+# check_programs_ended: a program that the script leaves running may be about to change rows, now or while they are scrubbed.
+check_programs_ended() {
+  local deadline=$((SECONDS + 10)) programs
+  while :; do
+    programs=$(list_programs)
+    if [[ -z ${programs} ]]; then return 0; fi
+    [[ ${SECONDS} -lt ${deadline} ]] || failure 'the anonymisation script leaves a program running: let it wait for what it starts'
+    tick
+  done
+}
+
+# list_programs: processes of the uid that are neither Postgres nor a zombie.
+list_programs() {
+  local pid parent state
+  while read -r pid parent state; do
+    if [[ ${pid} != "${postmaster}" && ${parent} != "${postmaster}" && ${state} != [ZX]* ]]; then printf '%s\n' "${pid}"; fi
+  done < <(ps -U "${uid}" -o pid=,ppid=,stat= || true)
 }
 
 # check_sql_errors SCRIPT FILE LINES: an error counts wherever it comes from, also when the script has switched ON_ERROR_STOP off

@@ -46,6 +46,11 @@ function expectNoRowData(detail: string): void {
 const LOST =
   'the anonymisation script did not run to its end: look for \\q, COPY data without \\. or \\if without \\endif';
 const OPEN = 'the anonymisation script leaves a transaction open: end it with COMMIT';
+const RUNNING = 'the anonymisation script leaves a program running: let it wait for what it starts';
+const SESSION =
+  'the anonymisation script leaves a session of another client open: let it wait for what it starts';
+const PREPARED = 'the anonymisation script leaves a prepared transaction: end it with COMMIT PREPARED';
+const SLOW_SESSION = `psql -Xqc 'SELECT pg_sleep(300)' >/dev/null 2>&1`;
 
 function failsAt(line: number, state: string): string {
   return `the anonymisation script failed in the statement that ends on line ${line} (SQLSTATE ${state})`;
@@ -85,6 +90,19 @@ describe.concurrent('an anonymisation script', () => {
     ['names a table of another database', 'UPDATE customers SET name = id;\n', failsAt(1, '42P01')],
     ['connects to a database that does not exist', '\\c nowhere\n', undefined],
     ['lacks its COMMIT', '\\c shop\nBEGIN;\nUPDATE customers SET name = id;\n', OPEN],
+    ['starts a program and does not wait for it', '\\! sleep 300 &\n', RUNNING],
+    [
+      'starts a program that leaves it for good',
+      `COPY (SELECT 1) TO PROGRAM 'setsid sleep 300 </dev/null >/dev/null 2>&1 &';\n`,
+      RUNNING,
+    ],
+    ['leaves work to a psql that it does not wait for', `\\! ${SLOW_SESSION} &\n`, RUNNING],
+    [
+      'leaves work to a session whose client it has ended',
+      `\\! ${SLOW_SESSION} & until [ "$(psql -AtXc "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(300)'")" = 1 ]; do :; done; kill -9 $!; wait\n`,
+      SESSION,
+    ],
+    ['leaves a prepared transaction', `BEGIN;\nPREPARE TRANSACTION 'left';\n`, PREPARED],
     ['ends early', 'SELECT 1;\n\\q\nSELECT nothing;\n', LOST],
     ['leaves a COPY open', '\\c shop\nCOPY customers FROM STDIN;\n1000\tx\ty\n', undefined],
     ['leaves a quote open', `\\c shop\nUPDATE customers SET name = 'x;\n`, undefined],
@@ -124,6 +142,7 @@ describe.concurrent('an anonymisation script', () => {
   it.each([
     ['is empty', ''],
     ['does odd things that are allowed', ODD],
+    ['waits for what it has started', `\\! ${SLOW_SESSION.replace('300', '0.2')} & wait\n`],
   ])('that %s is good', async (_what, script) => {
     const { id } = await server.api.createImage(script);
     await upload(id, inject('e2e').backup);

@@ -28,7 +28,6 @@ GRANT pg_execute_server_program, pg_write_server_files, "draupnir-admin" TO drau
 ALTER ROLE draupnir CREATEROLE REPLICATION;
 ALTER ROLE app PASSWORD 'new' LOGIN;
 ALTER SYSTEM SET archive_command = 'touch /nowhere';
-\\! sleep 300 &
 `;
 
   beforeAll(async () => {

@@ -53,7 +53,6 @@ async function writeAttack(otherImage: number): Promise<string> {
     mount -t tmpfs none /tmp && echo ${BREACH} mount
     for folder in /tmp /var/tmp /dev/shm; do mkdir -p "$folder/deep"; echo row >"$folder/deep/copy"; done
     ipcmk -M 4096 >/dev/null
-    setsid sleep 600 </dev/null >/dev/null 2>&1 &
     echo 'ran as' $(id -u)`;
 }
 
