@@ -55,8 +55,7 @@ export class ConfigTable {
         this.report(key, problem, kind.secret === true ? undefined : value);
       return undefined;
     }
-    if (reading.warning !== undefined)
-      this.#findings.warnings.push(this.#describe(key, reading.warning, value));
+    if (reading.warning !== undefined) this.warn(key, reading.warning, value);
     return reading.value;
   }
 
@@ -78,10 +77,15 @@ export class ConfigTable {
     this.#findings.problems.push(this.#describe(key, message, found));
   }
 
+  /** Adds a warning about one of this table's keys. */
+  warn(key: string, message: string, found?: unknown): void {
+    this.#findings.warnings.push(this.#describe(key, message, found));
+  }
+
   /** Warns of every key, here and in the tables below, that was not asked for. To be called last, on the root. */
   warnUnknown(): void {
     for (const key of Object.keys(this.#table).filter((name) => !this.#used.has(name))) {
-      this.#findings.warnings.push(this.#describe(key, `unknown key, ignored; ${this.#suggest(key)}`));
+      this.warn(key, `unknown key, ignored; ${this.#suggest(key)}`);
     }
     for (const child of this.#children) child.warnUnknown();
   }

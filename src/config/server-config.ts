@@ -3,6 +3,7 @@ import { ConfigTable } from './config-table.ts';
 import type { DatabaseUrl } from './database-url.ts';
 import type { ListenAddress } from './listen-address.ts';
 import type { Problem } from './problem.ts';
+import { readHttp, warnOfSharedPort } from './read-http.ts';
 import { TomlSyntaxError, parseToml } from './toml-file.ts';
 import type { TomlTable } from './toml-file.ts';
 import {
@@ -17,7 +18,6 @@ import {
   emailDomainKind,
   hostnameKind,
   integerKind,
-  listenAddressKind,
   providerUrlKind,
   secretKind,
   sizeKind,
@@ -26,6 +26,7 @@ import {
   webUrlKind,
   wordKind,
 } from './value-kind.ts';
+import { withoutAbsent } from './without-absent.ts';
 
 /** pino's levels. */
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
@@ -166,6 +167,10 @@ export function parseServerConfig(
 function readServerConfig(root: ConfigTable, env: ConfigEnvironment): ServerConfig {
   // systemd separates several state directories by colons.
   const stateDirectory = env.STATE_DIRECTORY?.split(':')[0] || '/var/lib/draupnir';
+  const ports = readInstancePorts(root);
+  const httpTable = root.table('http');
+  const http = readHttp(httpTable);
+  warnOfSharedPort(httpTable, http, ports);
   return {
     databaseUrl: root.required('database_url', databaseUrlKind),
     dataPath: root.required('data_path', absolutePathKind('/draupnir')),
@@ -175,13 +180,13 @@ function readServerConfig(root: ConfigTable, env: ConfigEnvironment): ServerConf
     publicHostname: root.required('public_hostname', hostnameKind),
     cleanIntervalMs: root.required('clean_interval', durationKind),
     revocationGraceMs: root.optional('revocation_grace', durationOrZeroKind) ?? 0,
-    ...readInstancePorts(root),
+    ...ports,
     ...readWhitelisting(root),
     blockInstanceEgress: root.optional('block_instance_egress', booleanKind) ?? true,
     ...withoutAbsent({ sentryDsn: root.optional('sentry_dsn', sentryDsnKind) }),
     useXForwardedFor: root.optional('use_x_forwarded_for', booleanKind) ?? false,
     trustedProxyCidrs: root.optional('trusted_proxy_cidrs', cidrsKind) ?? [],
-    http: readHttp(root.table('http')),
+    http,
     oauth: readOauth(root.table('oauth')),
     limits: readLimits(root.table('limits')),
     auditLog:
@@ -240,23 +245,6 @@ function readWhitelisting(
   };
 }
 
-function readHttp(http: ConfigTable): HttpConfig {
-  const listenAddress = http.optional('listen_address', listenAddressKind);
-  const insecureListenAddress = http.optional('insecure_listen_address', listenAddressKind);
-  if (!http.has('listen_address') && !http.has('insecure_listen_address')) {
-    http.report(
-      'listen_address',
-      'is missing: set it for HTTPS, or http.insecure_listen_address for HTTP, to "host:port", such as "0.0.0.0:8443"',
-    );
-  }
-  // Relative paths worked in 5.3.x.
-  const readPath = (key: string) =>
-    http.has('listen_address') ? http.required(key, textKind) : http.optional(key, textKind);
-  const tlsCertificate = readPath('tls_certificate');
-  const tlsPrivateKey = readPath('tls_private_key');
-  return withoutAbsent({ listenAddress, insecureListenAddress, tlsCertificate, tlsPrivateKey });
-}
-
 function readOauth(oauth: ConfigTable): OauthConfig {
   return {
     redirectUrl: oauth.required('redirect_url', webUrlKind),
@@ -282,10 +270,4 @@ function readLimits(limits: ConfigTable): LimitsConfig {
     headerTimeoutMs: limits.optional('header_timeout', durationKind) ?? 20_000,
     requestTimeoutMs: limits.optional('request_timeout', durationKind) ?? 60_000,
   };
-}
-
-/** The same object without the properties that are undefined. */
-function withoutAbsent<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  const entries = Object.entries(values).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(entries) as { [K in keyof T]?: Exclude<T[K], undefined> };
 }

@@ -8,8 +8,8 @@ export interface PortRange {
   readonly max: number;
 }
 
-/** I4: listening ports in the range = ports of running records, no port twice. */
-export function checkPorts(view: View, range: PortRange): Checked {
+/** I4: listening ports in the range, but for those of the API, = ports of running records, no port twice. */
+export function checkPorts(view: View, range: PortRange, apiPorts: readonly number[]): Checked {
   const { listeners, uids } = view.inspection;
   const byPort = new Map(view.instances.filter(({ runs }) => runs).map((each) => [each.port, each]));
   const findings: Finding[] = [];
@@ -22,6 +22,7 @@ export function checkPorts(view: View, range: PortRange): Checked {
     if (owner !== undefined && view.moving.instance.has(owner)) continue;
     const instance = byPort.get(listener.port);
     if (instance && isItsOwn(view, instance, listener)) continue;
+    if (!instance && owner === undefined && apiPorts.includes(listener.port)) continue;
     findings.push(describeStranger(listener, instance, owner));
   }
   return { count, findings: [...findings, ...findMissing(view)] };

@@ -19,6 +19,8 @@ export interface ExaminationParts {
   readonly prober: Prober;
   readonly paths: { readonly dataPath: string; readonly scriptsPath: string };
   readonly ports: PortRange;
+  /** Where the API listens, which may be among them. */
+  readonly apiPorts: readonly number[];
   readonly checksFirewall: boolean;
   readonly patience: Patience;
 }
@@ -73,7 +75,7 @@ async function look(parts: ExaminationParts, earlier?: readonly Finding[]): Prom
     ['I1', checkAnswers(view, probes, new Date())],
     ['I2', checkSubvolumes(view)],
     ['I3', checkProcesses(view)],
-    ['I4', checkPorts(view, parts.ports)],
+    ['I4', checkPorts(view, parts.ports, parts.apiPorts)],
     ...(parts.checksFirewall
       ? [['I5', checkFirewall(view, after.addresses, parts.ports)] satisfies [Invariant, Checked]]
       : []),

@@ -109,6 +109,9 @@ function composeParts(
     }),
     paths: { dataPath: config.dataPath, scriptsPath: config.scriptsPath },
     ports: { min: config.minInstancePort, max: config.maxInstancePort },
+    apiPorts: [config.http.listenAddress, config.http.insecureListenAddress].flatMap(
+      (address) => address?.port ?? [],
+    ),
     checksFirewall: config.enableIpWhitelisting,
     patience: {
       finalisingMs: config.finaliseTimeoutMs + MARGIN_MS,

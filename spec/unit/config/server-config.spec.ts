@@ -252,6 +252,22 @@ describe('parseServerConfig', () => {
     }
   });
 
+  it('warns of an API among the ports of instances, and of no other', () => {
+    const warn = (port: number) =>
+      parse(
+        write({
+          'http.insecure_listen_address': `":${port}"`,
+          min_instance_port: '7432',
+          max_instance_port: '7500',
+        }),
+      ).warnings;
+    expect(warn(7431)).toEqual([]);
+    expect(warn(7500)).toEqual([]);
+    const message = 'port 7499 is one of the ports of instances, which a firewall may close: choose another';
+    expect(warn(7499)).toEqual([{ file: FILE, path: 'http.insecure_listen_address', message }]);
+    expect(parse('[http]\ninsecure_listen_address = ":8080"').warnings).toEqual([]);
+  });
+
   it('treats an empty optional key as absent', () => {
     const config = read({ sentry_dsn: '""', 'http.listen_address': '""', log_level: '""' });
     expect(config.sentryDsn).toBeUndefined();
@@ -569,7 +585,7 @@ describe('sample/config.toml', () => {
       whitelistReconcileIntervalMs: 300_000,
       minFreeSpace: 20 * 2 ** 30,
       whitelistAddressTtlMs: 720 * 3_600_000,
-      http: { ...config?.http, insecureListenAddress: { host: '127.0.0.1', port: 8080 } },
+      http: { ...config?.http, insecureListenAddress: { host: '127.0.0.1', port: 8442 } },
     });
   });
 

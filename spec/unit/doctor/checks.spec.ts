@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { checkInstallation } from '../../../src/doctor/check-installation.ts';
-import { Host, NOW } from './host.ts';
+import { API_PORT, Host, NOW } from './host.ts';
 
 const IMAGE_STATES = ['pending', 'finalising', 'ready', 'failed', 'creating'];
 const INSTANCE_STATES = ['creating', 'ready', 'stopped', 'failed'];
@@ -188,6 +188,11 @@ describe('the checks of doctor', () => {
       'strangers beside the range',
       ({ inspection }) =>
         inspection.listeners.push({ family: 4, port: 6999, uid: 33 }, { family: 6, port: 8000, uid: 33 }),
+      [],
+    ],
+    [
+      'the API on a port of the range',
+      ({ inspection }) => inspection.listeners.push({ family: 4, port: API_PORT, uid: 101 }),
       [],
     ],
     [

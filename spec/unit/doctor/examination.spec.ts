@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Probe } from '../../../src/doctor/answer.ts';
 import { examine, type ExaminationParts } from '../../../src/doctor/examination.ts';
-import { Host, RANGE } from './host.ts';
+import { API_PORT, Host, RANGE } from './host.ts';
 
 /** Hosts as they are at the first look, the second and so on; the last one stays. */
 function createParts(hosts: Host[]): ExaminationParts & { asked: number[][] } {
@@ -26,6 +26,7 @@ function createParts(hosts: Host[]): ExaminationParts & { asked: number[][] } {
     },
     paths: { dataPath: '/draupnir', scriptsPath: '/scripts' },
     ports: RANGE,
+    apiPorts: [API_PORT],
     checksFirewall: false,
     patience: { finalisingMs: 1000, otherMs: 1000 },
   };

@@ -18,6 +18,7 @@ type Mutable<T> = {
 
 export const NOW = new Date('2026-11-22T04:00:00Z');
 export const RANGE = { min: 7000, max: 8000 };
+export const API_PORT = 7900;
 const IMAGE_BASE = 2_000_000_000;
 const INSTANCE_BASE = 1_000_000_000;
 
@@ -184,7 +185,7 @@ export class Host {
       checkAnswers(view, this.probes, NOW),
       checkSubvolumes(view),
       checkProcesses(view),
-      checkPorts(view, RANGE),
+      checkPorts(view, RANGE, [API_PORT]),
       checkFirewall(view, this.after.addresses, RANGE),
       checkReadyImages(view),
       checkNetworks(view),

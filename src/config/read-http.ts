@@ -1,0 +1,40 @@
+import type { ConfigTable } from './config-table.ts';
+import type { HttpConfig, ServerConfig } from './server-config.ts';
+import { listenAddressKind, textKind } from './value-kind.ts';
+import { withoutAbsent } from './without-absent.ts';
+
+/** The table [http]. */
+export function readHttp(http: ConfigTable): HttpConfig {
+  const listenAddress = http.optional('listen_address', listenAddressKind);
+  const insecureListenAddress = http.optional('insecure_listen_address', listenAddressKind);
+  if (!http.has('listen_address') && !http.has('insecure_listen_address')) {
+    http.report(
+      'listen_address',
+      'is missing: set it for HTTPS, or http.insecure_listen_address for HTTP, to "host:port", such as "0.0.0.0:8443"',
+    );
+  }
+  // Relative paths worked in 5.3.x.
+  const readPath = (key: string) =>
+    http.has('listen_address') ? http.required(key, textKind) : http.optional(key, textKind);
+  const tlsCertificate = readPath('tls_certificate');
+  const tlsPrivateKey = readPath('tls_private_key');
+  return withoutAbsent({ listenAddress, insecureListenAddress, tlsCertificate, tlsPrivateKey });
+}
+
+/** Installations of 5.3 may have the API among the ports of instances. It works, as long as nobody guards these. */
+export function warnOfSharedPort(
+  table: ConfigTable,
+  { listenAddress, insecureListenAddress }: HttpConfig,
+  { minInstancePort, maxInstancePort }: Pick<ServerConfig, 'minInstancePort' | 'maxInstancePort'>,
+): void {
+  for (const [key, address] of [
+    ['listen_address', listenAddress],
+    ['insecure_listen_address', insecureListenAddress],
+  ] as const) {
+    // Also where the ports are wrong themselves.
+    if (address && address.port >= minInstancePort && address.port < maxInstancePort) {
+      const message = `port ${address.port} is one of the ports of instances, which a firewall may close: choose another`;
+      table.warn(key, message);
+    }
+  }
+}
