@@ -25,6 +25,8 @@ export const SLOT = readSlot(process.env.DRAUPNIR_E2E_SLOT);
 
 /** Installations of this slot's run, and of earlier ones. */
 export const PARENT = '/var/lib';
+/** Of the installations of all slots. */
+export const ANY_PREFIX = /^draupnir-e2e\d*-/;
 export const PREFIX = `draupnir-e2e${SLOT || ''}-`;
 
 /** The server's user. */

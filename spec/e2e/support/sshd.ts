@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
-import { access, mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { access, mkdir, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { run } from './command.ts';
-import { type Installation, UPLOAD_USER } from './installation.ts';
+import { ANY_PREFIX, type Installation, PARENT, UPLOAD_USER } from './installation.ts';
 import { signal } from './processes.ts';
 import { waitUntil } from './wait.ts';
 
@@ -84,21 +84,32 @@ export async function stopSshd(installation: Pick<Installation, 'ssh'>): Promise
     signal(pid, 'SIGTERM');
     await waitUntil('sshd ends', async () => !(await isOurs()));
   }
-  const made = await access(files.madePrivsep).then(
-    () => true,
-    () => false,
-  );
-  if (made) await rm(PRIVSEP, { recursive: true, force: true });
+  if (await exists(files.madePrivsep)) await leavePrivsep(files);
+}
+
+/** Another slot's sshd may use it by now: that one is to remove it then. */
+async function leavePrivsep(files: ReturnType<typeof describeSsh>): Promise<void> {
+  const names = (await readdir(PARENT)).filter((name) => ANY_PREFIX.test(name));
+  const others = names.map((name) => describeSsh({ ssh: join(PARENT, name, 'ssh') }));
+  for (const other of others.filter(({ config }) => config !== files.config)) {
+    if (!(await exists(other.config))) continue;
+    await writeFile(other.madePrivsep, '');
+    return;
+  }
+  await rm(PRIVSEP, { recursive: true, force: true });
 }
 
 async function makePrivsep(mark: string): Promise<void> {
-  const exists = await access(PRIVSEP).then(
+  if (await exists(PRIVSEP)) return;
+  await writeFile(mark, '');
+  await mkdir(PRIVSEP, { mode: 0o755 });
+}
+
+function exists(path: string): Promise<boolean> {
+  return access(path).then(
     () => true,
     () => false,
   );
-  if (exists) return;
-  await writeFile(mark, '');
-  await mkdir(PRIVSEP, { mode: 0o755 });
 }
 
 function canConnect(port: number): Promise<boolean> {
