@@ -42,8 +42,8 @@ module.exports = {
     {
       name: 'black-box',
       severity: 'error',
-      comment: 'e2e tests and the bench see the built program only',
-      from: { path: '^(spec/e2e|bench)/' },
+      comment: 'e2e and host tests and the bench see the built program only',
+      from: { path: '^(spec/(e2e|host)|bench)/' },
       to: { path: '^src/' },
     },
     {

@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(CURDIR)/node_modules/node-linux-$(A
 
 SOURCES := $(shell find src migrations scripts sample -type f) build.ts package.json
 
-.PHONY: help build lint format test test-unit faults bench demo demo-down migrate clean
+.PHONY: help build deb lint format test test-unit faults bench demo demo-down migrate clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -23,6 +23,10 @@ dist/draupnir: node_modules/.installed $(SOURCES)
 
 build: dist/draupnir ## build the executable dist/draupnir
 
+deb: dist/draupnir ## build the Debian package dist/draupnir_VERSION_ARCH.deb
+	scripts/dev/install-packages deb
+	scripts/dev/build-deb
+
 lint: node_modules/.installed ## check types, style, import rules, bash and Perl
 	scripts/dev/install-packages lint
 	scripts/dev/lint
@@ -30,9 +34,9 @@ lint: node_modules/.installed ## check types, style, import rules, bash and Perl
 format: node_modules/.installed ## rewrite sources in the house format
 	scripts/dev/install-packages lint
 	prettier --write --log-level=warn .
-	shfmt -i 2 -ci -bn -w scripts .ci/run .githooks
+	shfmt -i 2 -ci -bn -w scripts .ci/run .githooks packaging/debian/*.p*
 
-test: dist/draupnir ## run all tests: unit, integration (real Postgres), e2e (btrfs, Postgres, sshd); as root
+test: dist/draupnir ## run all tests: unit, integration (real Postgres), e2e (btrfs, Postgres, sshd), host (the package under systemd); as root
 	scripts/dev/install-packages test
 	scripts/dev/test
 

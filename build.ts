@@ -11,7 +11,8 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Script } from 'node:vm';
-import { build, type BuildOptions, type Plugin } from 'esbuild';
+import { build, type BuildOptions, type Metafile, type Plugin } from 'esbuild';
+import { collectLicenses } from './scripts/dev/third-party-licenses.ts';
 import { ASSET_FOLDERS, listAssets } from './src/assets.ts';
 import { CHUNKS, type ChunkName, getChunkAssets, wrapChunk } from './src/chunk.ts';
 
@@ -51,6 +52,7 @@ const common: BuildOptions = {
   // pg asks for its optional native driver inside a try; it is not installed.
   external: ['pg-native'],
   logLevel: 'warning',
+  metafile: true,
 };
 
 /** Files that are imported only when they are needed, by the chunk they go to. */
@@ -74,15 +76,22 @@ const chunks: Plugin = {
 };
 const options: BuildOptions = { ...common, plugins: [...(common.plugins ?? []), chunks] };
 
+const metafiles: Metafile[] = [];
+
+/** Bundles, and notes what went into it. */
+async function bundle(bundleOptions: BuildOptions): Promise<void> {
+  const { metafile } = await build({ ...options, ...bundleOptions });
+  if (metafile) metafiles.push(metafile);
+}
+
 const main = join(out, 'draupnir.cjs');
-await build({ ...options, entryPoints: [join(root, 'src/cli.ts')], outfile: main });
+await bundle({ entryPoints: [join(root, 'src/cli.ts')], outfile: main });
 
 /** Writes a chunk, and what V8 makes of it, to files; their names as assets. */
 async function buildChunk(name: ChunkName): Promise<Record<string, string>> {
   const [code, cache] = getChunkAssets(name);
   const [codeFile, cacheFile] = [join(out, code), join(out, cache)];
-  await build({
-    ...options,
+  await bundle({
     stdin: {
       contents: [...lazy[name]].map((file) => `export * from ${JSON.stringify(file)};`).join('\n'),
       resolveDir: root,
@@ -104,6 +113,7 @@ const assets: Record<string, string> = {
 };
 // What a chunk loads lazily is known when it has been built.
 for (const name of CHUNKS) Object.assign(assets, await buildChunk(name));
+writeFileSync(join(out, 'THIRD-PARTY-LICENSES'), collectLicenses(root, metafiles));
 const config = join(out, 'sea.json');
 writeFileSync(
   config,

@@ -26,6 +26,16 @@ export default defineConfig({
           maxConcurrency: 3,
         },
       },
+      {
+        test: {
+          name: 'host',
+          include: ['spec/host/**/*.spec.ts'],
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+          // Each test begins where the one before has ended.
+          bail: 1,
+        },
+      },
     ],
   },
 });

@@ -4,6 +4,10 @@
 # form in which `iptables -S` prints them, so that nothing is written when nothing differs. Rules that are not ours stay as they
 # are. Sourced by a script that runs as root through sudo.
 
+# Who reaches the ports of instances, and what instances reach.
+# shellcheck disable=SC2034 # a script has to do with one of them, mostly
+readonly WHITELIST_CHAIN=DRAUPNIR-WHITELIST EGRESS_CHAIN=DRAUPNIR-EGRESS
+
 # How long a command waits for the lock of others who change rules, in seconds (iptables(8), --wait).
 readonly XTABLES_WAIT=5
 
@@ -64,6 +68,16 @@ converge() {
     fi
   done
   die "${EX_UNAVAILABLE}" "${program} cannot write chain ${chain}: ${reason}"
+}
+
+# remove_chain PROGRAM CHAIN PARENT: the chain, and the rules of the parent that call it, in one transaction. Where rules of others call it,
+# it stays.
+remove_chain() {
+  local program=$1 chain=$2 parent=$3 hooks reason
+  "${program}" -w "${XTABLES_WAIT}" -S "${chain}" >/dev/null 2>&1 || return 0
+  hooks=$(print_rules "${program}" "${parent}" | sed -nE "s/^-A (.* -j ${chain})\$/-D \\1/p")
+  reason=$(printf '*filter\n%s\n-F %s\n-X %s\nCOMMIT\n' "${hooks}" "${chain}" "${chain}" \
+    | "${program}-restore" --noflush -w "${XTABLES_WAIT}" 2>&1) || notice "chain ${chain} of ${program} stays: ${reason}"
 }
 
 # lock_firewall: one writer of ours at a time.

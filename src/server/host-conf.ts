@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConfigError } from '../config/problem.ts';
 import type { ServerConfig } from '../config/server-config.ts';
@@ -14,9 +14,11 @@ export async function checkHostConf(
   >,
   configFile: string,
 ): Promise<void> {
-  const file = join(config.scriptsPath, 'host.conf');
+  let file = join(config.scriptsPath, 'host.conf');
   let text: string;
   try {
+    // A package has it in /etc, which is where it is to be changed.
+    file = await realpath(file);
     text = await readFile(file, 'utf8');
   } catch (error) {
     const message = `${file} cannot be read: install the scripts there, with a host.conf beside them`;

@@ -17,6 +17,7 @@ import { createDatabaseConfig, listMigrations } from './database.ts';
 import { checkHostConf } from './host-conf.ts';
 import { openListeners } from './listeners.ts';
 import { createLog } from './log.ts';
+import { notifyReady } from './notify-ready.ts';
 import { reportStartFailure } from './start-failure.ts';
 
 /** sysexits.h */
@@ -67,6 +68,7 @@ export async function runServer(options: { configFile: string }): Promise<number
     for (const loop of composition.loops) loop.start();
     composition.warmUp();
     closeOnSignal(config, { composition, listeners, opened, log });
+    await notifyReady(log);
     return await new Promise<number>(() => undefined);
   } catch (error) {
     await opened.disposeAsync();

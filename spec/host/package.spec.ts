@@ -1,0 +1,220 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { run } from '../e2e/support/command.ts';
+import { waitUntil } from '../e2e/support/wait.ts';
+import { Host } from './support/host.ts';
+
+const checkout = join(import.meta.dirname, '../..');
+const API = 'http://127.0.0.1:8442';
+const NEXT = '99.0.0';
+
+let host: Host;
+
+beforeAll(async () => {
+  const packages = (await readdir(join(checkout, 'dist'))).filter((name) => name.endsWith('.deb'));
+  expect(packages).toHaveLength(1);
+  host = await Host.create(join(checkout, 'tmp/debian.tar'));
+  await run(['cp', join(checkout, 'dist', packages[0] ?? ''), join(host.root, 'draupnir.deb')]);
+});
+afterAll(() => host.remove());
+
+/** What the server has said since the host was made. */
+const readJournal = (): Promise<string> =>
+  host.run(['journalctl', '--no-pager', '--output=cat', '-u', 'draupnir']);
+
+const getServerPid = async (): Promise<string> =>
+  (await host.run(['systemctl', 'show', '--property=MainPID', '--value', 'draupnir'])).trim();
+
+const isHealthy = async (): Promise<boolean> =>
+  (await host.runCommand(['curl', '-sf', `${API}/health_check`])).exitCode === 0;
+
+/** The command line with the bot's settings. */
+const draupnir = (...args: string[]): Promise<string> => host.run(['draupnir', '--insecure', ...args]);
+
+/** Asks an instance, by mutual TLS, as `draupnir env` says. */
+const query = (id: string, sql: string): Promise<string> =>
+  host.sh(`eval "$(draupnir --insecure env ${id})"; psql -XAtc "${sql}"`);
+
+/** Process ids of the Postgres of instances: their sessions are children of these. */
+async function listPostmasters(): Promise<string[]> {
+  const { stdout } = await host.runCommand(['pgrep', '-P', '1', '-f', 'cluster_name=draupnir-instance-']);
+  return stdout.split('\n').filter(Boolean);
+}
+
+describe('a fresh Debian 12', () => {
+  it('takes the package, with what it wants, and starts nothing yet', async () => {
+    const said = await host.sh('DEBIAN_FRONTEND=noninteractive apt-get install -y -q /draupnir.deb');
+    expect(said).toContain('/usr/share/doc/draupnir/README.md, "Installing a server"');
+    const version = (await host.run(['draupnir', '--version'])).trim();
+    expect(version).toContain((await run(['cat', join(checkout, 'DRAUPNIR_VERSION')])).trim());
+    expect((await host.runCommand(['systemctl', 'is-enabled', 'draupnir'])).stdout).toBe('disabled\n');
+    expect((await host.runCommand(['systemctl', 'is-active', 'draupnir'])).stdout).toBe('inactive\n');
+    await host.run(['visudo', '-c']);
+    expect(
+      await host.sh(
+        'stat -Lc "%U:%G %a %n" /etc/sudoers.d/draupnir /usr/lib/draupnir/scripts/host.conf /usr/bin/draupnir ~draupnir-upload/.ssh',
+      ),
+    ).toBe(
+      [
+        'root:root 440 /etc/sudoers.d/draupnir',
+        'root:root 644 /usr/lib/draupnir/scripts/host.conf',
+        'root:root 755 /usr/bin/draupnir',
+        'draupnir-upload:draupnir-upload 700 /var/lib/draupnir-upload/.ssh\n',
+      ].join('\n'),
+    );
+  });
+
+  it('says what is wrong with a configuration, once, and does not try again', async () => {
+    await host.sh('install -m 0640 -g draupnir /usr/share/draupnir/config.toml /etc/draupnir/config.toml');
+    const started = await host.runCommand(['systemctl', 'start', 'draupnir']);
+    expect(started.exitCode).not.toBe(0);
+    expect((await host.runCommand(['systemctl', 'is-active', 'draupnir'])).stdout).toBe('failed\n');
+    expect(await readJournal()).toMatch(/config\.toml: .*tls_certificate.*/);
+    expect(await host.run(['systemctl', 'show', '--property=NRestarts', 'draupnir'])).toBe('NRestarts=0\n');
+  });
+
+  it('runs the server once it is configured: it answers when systemctl returns', async () => {
+    await host.sh(`
+      cd / && runuser -u postgres -- createuser draupnir && runuser -u postgres -- createdb -O draupnir draupnir
+      sed -i -e 's/^listen_address/#&/' -e 's/^tls_/#&/' -e 's/^#insecure_listen/insecure_listen/' -e 's/^public_hostname.*/public_hostname = "localhost"/' \
+        -e 's/^shared_secret.*/shared_secret = "the-secret-of-the-bot"/' -e 's/^#enabled = true/enabled = false/' -e 's/^client_secret.*/client_secret = "none"/' -e 's/^#min_free_space.*/min_free_space = "100MiB"/' /etc/draupnir/config.toml
+      runuser -u draupnir -- draupnir config check
+      systemctl enable --now draupnir
+      curl -sf ${API}/health_check`);
+    await host.sh(
+      `printf 'Domain = "127.0.0.1:8442"\\nDatabase = "shop"\\n[Token]\\nRefreshToken = "the-secret-of-the-bot"\\n' >/root/.draupnir; chmod 600 /root/.draupnir`,
+    );
+    expect(await draupnir('images', 'list')).toBe('');
+  });
+});
+
+describe('the main job', () => {
+  it('is done: a base backup, copied by scp, becomes an instance', async () => {
+    await host.sh(`
+      ssh-keygen -q -t ed25519 -N '' -f /root/bot
+      echo "restrict,command=\\"internal-sftp\\" $(cat /root/bot.pub)" >>~draupnir-upload/.ssh/authorized_keys
+      cd / && runuser -u postgres -- psql -Xqc 'CREATE DATABASE shop'
+      runuser -u postgres -- psql -Xq shop -c "CREATE TABLE customers AS SELECT i AS id, 'person' || i || '@victim.example' AS email FROM generate_series(1, 1000) i"
+      install -d -o postgres /backup && runuser -u postgres -- pg_basebackup -D /backup/b -Ft -z -X stream --checkpoint=fast
+      printf '\\\\c shop\\nUPDATE customers SET email = id;\\n' >/root/anonymise.sql
+      id=$(draupnir --insecure images create "$(date -u +%Y-%m-%dT%H:%M:%SZ)" /root/anonymise.sql | awk '{print $1}')
+      scp -q -i /root/bot -o StrictHostKeyChecking=no /backup/b/* draupnir-upload@localhost:/draupnir/image_uploads/$id/
+      draupnir --insecure images finalise "$id"
+      draupnir --insecure instances create`);
+    expect(await query('1', `SELECT count(*), count(*) FILTER (WHERE email LIKE '%@%') FROM customers`)).toBe(
+      '1000|0\n',
+    );
+    await query('1', 'CREATE TABLE kept AS SELECT 42 AS answer');
+    expect(await host.run(['draupnir', 'doctor'])).toMatch(/^all holds;/);
+  });
+
+  it('goes on when the server is killed: systemd starts it again, and instances notice nothing', async () => {
+    const [before, postmasters] = [await getServerPid(), await listPostmasters()];
+    expect(postmasters).toHaveLength(1);
+    await host.run(['kill', '-KILL', before]);
+    await waitUntil(
+      'another server answers',
+      async () => (await getServerPid()) !== before && (await isHealthy()),
+    );
+    expect(await listPostmasters()).toEqual(postmasters);
+  });
+
+  it('is there again after the host was off', async () => {
+    await host.powerOff();
+    await host.boot();
+    await waitUntil('the server answers', isHealthy);
+    await waitUntil('the instance is back', async () => (await listPostmasters()).length === 1);
+    await waitUntil('it is open', () =>
+      query('1', 'SELECT answer FROM kept').then(
+        (text) => text === '42\n',
+        () => false,
+      ),
+    );
+  });
+
+  it('waits for its database, however long that takes', async () => {
+    await host.run(['systemctl', 'stop', 'postgresql@15-main', 'draupnir']);
+    await host.runCommand(['systemctl', 'start', '--no-block', 'draupnir']);
+    await waitUntil(
+      'it was tried more often than systemd allows by itself',
+      async () =>
+        /NRestarts=([7-9]|\d\d)/.test(
+          await host.run(['systemctl', 'show', '--property=NRestarts', 'draupnir']),
+        ),
+      90_000,
+    );
+    await host.run(['systemctl', 'start', 'postgresql@15-main']);
+    await waitUntil('the server answers', isHealthy);
+  });
+});
+
+describe('the package', () => {
+  it('is upgraded below running instances, and keeps what the operator has changed', async () => {
+    await host.sh(`
+      sed -i 's/^INSTANCE_MEMORY_MAX=.*/INSTANCE_MEMORY_MAX=2G/' /etc/draupnir/host.conf
+      dpkg-deb --raw-extract /draupnir.deb /next
+      sed -i 's/^Version: .*/Version: ${NEXT}/' /next/DEBIAN/control
+      dpkg-deb -Znone --build /next /next.deb >/dev/null`);
+    const [before, postmasters] = [await getServerPid(), await listPostmasters()];
+    await host.run(['dpkg', '-i', '/next.deb']);
+    expect(await host.run(['dpkg-query', '-Wf', '${Version}', 'draupnir'])).toBe(NEXT);
+    expect(await isHealthy()).toBe(true);
+    expect(await getServerPid()).not.toBe(before);
+    expect(await listPostmasters()).toEqual(postmasters);
+    expect(await query('1', 'SELECT answer FROM kept')).toBe('42\n');
+    expect(await host.run(['cat', '/etc/draupnir/host.conf'])).toContain('INSTANCE_MEMORY_MAX=2G\n');
+  });
+
+  it('leaves a server alone that was stopped', async () => {
+    await host.run(['systemctl', 'stop', 'draupnir']);
+    await host.run(['dpkg', '-i', '/next.deb']);
+    expect((await host.runCommand(['systemctl', 'is-active', 'draupnir'])).stdout).toBe('inactive\n');
+    await host.run(['systemctl', 'start', 'draupnir']);
+  });
+
+  it('ends what runs when it is removed, keeps the data, and takes up the work when it is back', async () => {
+    expect(await host.sh('iptables -S; ip6tables -S')).toContain('DRAUPNIR');
+    await host.run(['dpkg', '-r', 'draupnir']);
+    expect(await listPostmasters()).toEqual([]);
+    expect(await host.sh('iptables -S; ip6tables -S')).not.toContain('DRAUPNIR');
+    expect((await host.runCommand(['pgrep', '-u', 'draupnir'])).stdout).toBe('');
+    expect(await host.sh('ls /run | grep draupnir || true; ls /usr/lib | grep draupnir || true')).toBe('');
+    await host.run(['dpkg', '-i', '/next.deb']);
+    await host.run(['systemctl', 'start', 'draupnir']);
+    await waitUntil('the instance is back', () =>
+      query('1', 'SELECT answer FROM kept').then(
+        (text) => text === '42\n',
+        () => false,
+      ),
+    );
+  });
+
+  it('leaves volume, database and users when it is purged, and nothing else', async () => {
+    await host.run(['dpkg', '--purge', 'draupnir']);
+    expect(
+      await host.sh(
+        'find / -xdev -path /proc -prune -o -path /draupnir -prune -o -path "/next*" -prune -o -path "/var/log/*" -prune -o -name "*draupnir*" -print | sort',
+      ),
+    ).toBe('/draupnir.deb\n/root/.draupnir\n/var/lib/draupnir-upload\n');
+    expect(
+      await host.sh(
+        'ls /draupnir/instances; id -un draupnir draupnir-upload 2>&1 || getent passwd draupnir-upload | cut -d: -f1',
+      ),
+    ).toContain('1\n');
+    expect(await host.sh(`cd /; runuser -u postgres -- psql -XAtc 'SELECT id FROM instances' draupnir`)).toBe(
+      '1\n',
+    );
+  });
+
+  it('takes over settings that were beside scripts installed by hand', async () => {
+    await host.sh(`
+      mkdir -p /usr/lib/draupnir/scripts
+      sed 's/^CGROUP=.*/CGROUP=mine/' /next/etc/draupnir/host.conf >/usr/lib/draupnir/scripts/host.conf
+      dpkg --force-confold -i /draupnir.deb`);
+    expect(await host.run(['readlink', '/usr/lib/draupnir/scripts/host.conf'])).toBe(
+      '/etc/draupnir/host.conf\n',
+    );
+    expect(await host.run(['cat', '/etc/draupnir/host.conf'])).toContain('CGROUP=mine\n');
+  });
+});
