@@ -9,6 +9,7 @@ const layers = {
   tls: ['core'],
   audit: ['core'],
   jobs: ['core'],
+  metrics: ['core'],
   config: ['core'],
   http: ['core', 'wire', 'version'],
   cli: ['wire', 'version', 'core/quote', 'config', 'server', 'quickstart'],
@@ -31,7 +32,7 @@ module.exports = {
       severity: 'error',
       comment: 'the domain and its checks know no web framework, database driver, process runner or logger',
       from: { path: [path('core'), path('doctor')] },
-      to: { path: 'node_modules/(fastify|pg|execa|pino|node-forge|commander)/' },
+      to: { path: 'node_modules/(fastify|pg|execa|pino|node-forge|commander|prom-client)/' },
     },
     {
       name: 'fastify-only-in-http',

@@ -18,18 +18,26 @@ export function readHttp(http: ConfigTable): HttpConfig {
     http.has('listen_address') ? http.required(key, textKind) : http.optional(key, textKind);
   const tlsCertificate = readPath('tls_certificate');
   const tlsPrivateKey = readPath('tls_private_key');
-  return withoutAbsent({ listenAddress, insecureListenAddress, tlsCertificate, tlsPrivateKey });
+  const metricsListenAddress = http.optional('metrics_listen_address', listenAddressKind);
+  return withoutAbsent({
+    listenAddress,
+    insecureListenAddress,
+    tlsCertificate,
+    tlsPrivateKey,
+    metricsListenAddress,
+  });
 }
 
 /** Installations of 5.3 may have the API among the ports of instances. It works, as long as nobody guards these. */
 export function warnOfSharedPort(
   table: ConfigTable,
-  { listenAddress, insecureListenAddress }: HttpConfig,
+  { listenAddress, insecureListenAddress, metricsListenAddress }: HttpConfig,
   { minInstancePort, maxInstancePort }: Pick<ServerConfig, 'minInstancePort' | 'maxInstancePort'>,
 ): void {
   for (const [key, address] of [
     ['listen_address', listenAddress],
     ['insecure_listen_address', insecureListenAddress],
+    ['metrics_listen_address', metricsListenAddress],
   ] as const) {
     // Also where the ports are wrong themselves.
     if (address && address.port >= minInstancePort && address.port < maxInstancePort) {

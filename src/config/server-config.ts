@@ -37,6 +37,8 @@ export interface HttpConfig {
   insecureListenAddress?: ListenAddress;
   tlsCertificate?: string;
   tlsPrivateKey?: string;
+  /** Where the metrics are, over plain HTTP. */
+  metricsListenAddress?: ListenAddress;
 }
 
 /** Client registration at Google. */

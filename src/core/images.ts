@@ -4,6 +4,7 @@ import type { Image, ImageStorage, ImageStore, NewImage, Progress } from './imag
 import { Preparations } from './preparations.ts';
 import type { Limiter } from './limiter.ts';
 import type { Log } from './log.ts';
+import type { Meter } from './meter.ts';
 import { SingleFlight } from './single-flight.ts';
 import { parseVerificationScript } from './verification-script.ts';
 import { findReason } from './volume.ts';
@@ -20,6 +21,7 @@ export interface ImagesParts {
   instances: InstancesOfImages;
   volume: Volume;
   log: Log;
+  meter?: Meter;
   /** Bounds how many preparations run at once. */
   limiter: Limiter;
   /** Longest time a preparation may take, in milliseconds. */

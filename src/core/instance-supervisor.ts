@@ -9,7 +9,7 @@ import { findReason, isOfVolume } from './volume.ts';
 
 export type SupervisorParts = Pick<
   InstancesParts,
-  'store' | 'storage' | 'proof' | 'postmasters' | 'volume' | 'allowList' | 'sealer' | 'log'
+  'store' | 'storage' | 'proof' | 'postmasters' | 'volume' | 'allowList' | 'sealer' | 'log' | 'meter'
 >;
 
 /** Waits before an instance is started again, in milliseconds: twice as long after each attempt, up to the longest. */
@@ -107,6 +107,7 @@ export class InstanceSupervisor {
           throw reason === undefined ? error : new DomainError('instance_failed', reason, { cause: error });
         }
         log.info({ instanceId: id, attempts }, 'started instance');
+        this.#parts.meter?.instanceRestarted();
       }
       await postmasters.remember(id, process.pid);
       await store.transition(id, ['stopped', 'failed'], 'ready');

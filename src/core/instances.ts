@@ -23,6 +23,7 @@ import type { InstanceCredentials } from './instance-credentials.ts';
 import { handOver, make } from './instance-creation.ts';
 import { InstanceReservations } from './instance-reservations.ts';
 import type { Log } from './log.ts';
+import type { Meter } from './meter.ts';
 import { SingleFlight } from './single-flight.ts';
 import { findReason, isOfVolume } from './volume.ts';
 import type { Volume } from './volume.ts';
@@ -42,6 +43,7 @@ export interface InstancesParts {
   sealer: Sealer;
   issueCertificates: (instanceId: number) => Promise<CertificateChain>;
   log: Log;
+  meter?: Meter;
   portRange: PortRange;
   /** How many instances of the newest image are made in advance. */
   warmInstances: number;
@@ -107,6 +109,9 @@ export class Instances {
     const owner = { userEmail, ...(sessionId !== undefined && { sessionId }) };
     const creating = this.#parts.limiter.run(() => this.#create(owner, imageId, address));
     this.#creating.add(creating);
+    creating.catch((error: unknown) => {
+      this.#parts.meter?.instanceNotCreated(error instanceof DomainError ? error.kind : 'internal');
+    });
     return creating.finally(() => {
       this.#creating.delete(creating);
       if (!this.isBusy) this.#parts.onIdle?.();
@@ -227,6 +232,7 @@ export class Instances {
       const { totalMs: durationMs, parts } = laps;
       const message = owner.userEmail === NOBODY ? 'created warm instance' : 'created instance';
       log.info({ instanceId: id, imageId, port, ...(warm && { warm }), durationMs, parts }, message);
+      if (owner.userEmail !== NOBODY) this.#parts.meter?.instanceCreated(durationMs, warm);
       return created;
     } catch (error) {
       // Asked before room is made by what is removed.

@@ -92,7 +92,7 @@ export class Preparations {
   }
 
   async #prepare({ id }: Image): Promise<Image> {
-    const { store, storage, volume, log, finaliseTimeoutMs } = this.#parts;
+    const { store, storage, volume, log, meter, finaliseTimeoutMs } = this.#parts;
     const started = performance.now();
     try {
       const scripts = {
@@ -104,11 +104,14 @@ export class Preparations {
       await storage.finaliseImage(id, scripts, signal, (progress) => this.#progress.set(id, progress));
       const image = await store.transition(id, ['finalising'], 'ready');
       if (!image) throw new Error(`image ${id} left state finalising while it was prepared`);
-      log.info({ imageId: id, durationMs: Math.round(performance.now() - started) }, 'finalised image');
+      const durationMs = Math.round(performance.now() - started);
+      log.info({ imageId: id, durationMs }, 'finalised image');
+      meter?.preparationEnded(durationMs, 'ready');
       return image;
     } catch (error) {
       // It goes on when the server is back.
       if (this.#stop.signal.aborted) throw error;
+      meter?.preparationEnded(performance.now() - started, 'failed');
       const reason = await findReason(error, volume);
       const expected = reason instanceof DomainError;
       await store

@@ -24,6 +24,8 @@ export interface ReadinessReport {
   readonly ready: boolean;
   /** The parts that are not `ok`. */
   readonly parts: Readonly<Record<string, PartState>>;
+  /** Those of all parts. */
+  readonly names: readonly string[];
 }
 
 /** Tells whether the server can do its work. Anybody may ask, so those who ask at once share one look. */
@@ -45,6 +47,7 @@ export class Readiness {
     return {
       ready: notOk.every(([, { status }]) => status !== 'failing'),
       parts: Object.fromEntries(notOk),
+      names: this.#parts.map(({ name }) => name),
     };
   }
 }

@@ -18,7 +18,7 @@ interface InstanceRow {
 const COLUMNS = 'id, image_id, port, user_email, created_at, updated_at, status, failure';
 
 /** Instances of Draupnir 5.3 may lack an owner too, but they never have credentials. */
-const WARM = `user_email = '${NOBODY}' AND credentials IS NOT NULL`;
+export const WARM = `user_email = '${NOBODY}' AND credentials IS NOT NULL`;
 
 /** Table `instances`. */
 export class PgInstanceStore implements InstanceStore {

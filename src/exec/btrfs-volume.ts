@@ -35,6 +35,12 @@ export class BtrfsVolume implements Volume {
     throw new DomainError('insufficient_disk', `the volume lacks ${formatSize(missing)}: ${hint}`);
   }
 
+  /** Its size, and what is left of it, in bytes. Throws `storage_unavailable`. */
+  async measure(): Promise<{ freeBytes: number; totalBytes: number }> {
+    const { bsize, blocks, bavail } = await this.#look();
+    return { freeBytes: bavail * bsize, totalBytes: blocks * bsize };
+  }
+
   async #look(): Promise<StatsFs> {
     const stats = await statfs(this.#path).catch((cause: unknown) => {
       throw unavailable('cannot be read', cause);

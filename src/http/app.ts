@@ -10,6 +10,7 @@ import type { Images } from '../core/images.ts';
 import type { InstanceCredentials } from '../core/instance-credentials.ts';
 import type { Instances } from '../core/instances.ts';
 import type { Log } from '../core/log.ts';
+import type { Meter } from '../core/meter.ts';
 import type { Logins } from '../core/login.ts';
 import type { Readiness } from '../core/readiness.ts';
 import { decorateAnswer, decorateAnswers, keepJsonType, sendError } from './answer.ts';
@@ -49,6 +50,7 @@ export interface AppParts {
   readiness: Readiness;
   audit: AuditLog;
   log: Log;
+  meter?: Meter;
   limits: HttpLimits;
   versionCheck: VersionCheck;
   /** Tells who is behind a proxy. */
@@ -115,6 +117,9 @@ function registerApi(app: FastifyInstance, parts: AppParts): void {
   auditRequests(app, parts);
   app.addHook('onResponse', (request, reply, next) => {
     logRequest(parts, request, reply);
+    const { method, routeOptions } = request;
+    const { elapsedTime, statusCode: status } = reply;
+    parts.meter?.requestAnswered(elapsedTime, { method, route: routeOptions.url, status });
     next();
   });
   app.setNotFoundHandler((_request, reply) => sendError(reply, buildError('not_found')));

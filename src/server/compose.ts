@@ -24,11 +24,13 @@ import type { AppParts } from '../http/app.ts';
 import { WarmFiller } from '../jobs/fill-warm-instances.ts';
 import { Loop } from '../jobs/loop.ts';
 import { CertificateRenewal, getRenewalInterval } from '../jobs/renew-certificates.ts';
+import type { MetricsText } from '../metrics/metrics-server.ts';
 import { readValidity } from '../tls/validity.ts';
 import { composeCertificates, warmUp } from './certificates.ts';
 import { withFailpoints } from './failpoints.ts';
 import { composeIdentity } from './identity.ts';
 import { composeNetwork } from './network.ts';
+import { composeMetrics } from './metrics.ts';
 import { createDatabasePart, createDataPathPart } from './readiness-parts.ts';
 
 /** How many may wait for their turn: creations take a fraction of a second each, preparations minutes. */
@@ -40,6 +42,8 @@ export interface Composition {
   app: AppParts;
   /** Not started yet. */
   loops: Loop[];
+  /** What is read at `metrics_listen_address`, if there is one. */
+  metrics: MetricsText | undefined;
   /** Makes the rules of the firewall right, before anything opens. */
   applyRules: () => Promise<void>;
   /** Does beforehand what requests would have to wait for. */
@@ -92,23 +96,30 @@ export async function compose(
     log,
     portRange: { min: config.minInstancePort, max: config.maxInstancePort },
   });
+  const readiness = new Readiness([
+    createDatabasePart(pool),
+    createDataPathPart(volume),
+    ...network.readiness,
+  ]);
+  const metrics = config.http.metricsListenAddress && (await composeMetrics({ pool, volume, readiness }));
+  const measured = metrics ? { meter: metrics } : {};
   const instances = new Instances({
     ...instanceParts,
+    ...measured,
     warmInstances: config.warmInstances,
     onIdle: () => filling.wake(),
   });
-  const images = new Images(
-    withFailpoints('images', {
-      store: imageStore,
-      storage: new ScriptImageStorage(scripts, config.scrub),
-      instances,
-      volume,
-      log,
-      limiter: new Limiter({ concurrency: config.maxConcurrentFinalises, queueLength: FINALISE_QUEUE }),
-      finaliseTimeoutMs: config.finaliseTimeoutMs,
-    }),
-  );
-  const supervisor = new InstanceSupervisor(instanceParts);
+  const imageParts = withFailpoints('images', {
+    store: imageStore,
+    storage: new ScriptImageStorage(scripts, config.scrub),
+    instances,
+    volume,
+    log,
+    limiter: new Limiter({ concurrency: config.maxConcurrentFinalises, queueLength: FINALISE_QUEUE }),
+    finaliseTimeoutMs: config.finaliseTimeoutMs,
+  });
+  const images = new Images({ ...imageParts, ...measured });
+  const supervisor = new InstanceSupervisor({ ...instanceParts, ...measured });
   const reconciling = new Loop({
     name: 'reconcile',
     intervalMs: config.reconcileIntervalMs,
@@ -161,8 +172,9 @@ export async function compose(
       authenticator,
       logins,
       audit,
-      readiness: new Readiness([createDatabasePart(pool), createDataPathPart(volume), ...network.readiness]),
+      readiness,
       log,
+      ...measured,
       limits: config.limits,
       versionCheck: config.apiVersionCheck,
       findClientAddress: createClientAddressFinder(config),
@@ -170,6 +182,7 @@ export async function compose(
       publicHostname: config.publicHostname,
     },
     loops: [reconciling, cleaning, renewing, network.loop, filling].filter((loop) => loop !== undefined),
+    metrics,
     applyRules: network.applyRules,
     warmUp: () => {
       warmUp(certificates.authority, log);

@@ -109,9 +109,11 @@ function composeParts(
     }),
     paths: { dataPath: config.dataPath, scriptsPath: config.scriptsPath },
     ports: { min: config.minInstancePort, max: config.maxInstancePort },
-    apiPorts: [config.http.listenAddress, config.http.insecureListenAddress].flatMap(
-      (address) => address?.port ?? [],
-    ),
+    apiPorts: [
+      config.http.listenAddress,
+      config.http.insecureListenAddress,
+      config.http.metricsListenAddress,
+    ].flatMap((address) => address?.port ?? []),
     checksFirewall: config.enableIpWhitelisting,
     patience: {
       finalisingMs: config.finaliseTimeoutMs + MARGIN_MS,

@@ -10,6 +10,7 @@ import { listPendingMigrations, migrate } from '../db/migrate.ts';
 import { createMetadataPool } from '../db/metadata-pool.ts';
 import { ServerLock } from '../db/server-lock.ts';
 import type { LockEvents } from '../db/server-lock.ts';
+import { openMetricsServer } from '../metrics/metrics-server.ts';
 import { VERSION } from '../version.ts';
 import { compose, type Composition } from './compose.ts';
 import { listMissingMountOptions } from './data-volume.ts';
@@ -64,6 +65,9 @@ export async function runServer(options: { configFile: string }): Promise<number
     await composition.app.credentials.recover();
     await composition.app.instances.reconcile();
     await composition.app.images.reconcile();
+    if (config.http.metricsListenAddress && composition.metrics) {
+      opened.use(await openMetricsServer(config.http.metricsListenAddress, composition.metrics));
+    }
     const listeners = await openListeners(config.http, composition.app);
     for (const loop of composition.loops) loop.start();
     composition.warmUp();

@@ -25,8 +25,17 @@ export async function createInstallation(): Promise<Installation> {
   const dir = await mkdtemp(join(PARENT, PREFIX));
   try {
     await claimInstallation(dir);
-    const [httpsPort, httpPort, sshPort] = [await findFreePort(), await findFreePort(), await findFreePort()];
-    const installation = describeInstallation({ dir, httpsPort, httpPort, sshPort, debianMajor, majors });
+    const [httpsPort, httpPort] = [await findFreePort(), await findFreePort()];
+    const [metricsPort, sshPort] = [await findFreePort(), await findFreePort()];
+    const installation = describeInstallation({
+      dir,
+      httpsPort,
+      httpPort,
+      metricsPort,
+      sshPort,
+      debianMajor,
+      majors,
+    });
     await install(installation);
     return installation;
   } catch (error) {

@@ -10,6 +10,7 @@ export interface Choices {
   dir: string;
   httpsPort: number;
   httpPort: number;
+  metricsPort: number;
   sshPort: number;
   /** Debian's own major, which alone has pg_basebackup and extensions. */
   debianMajor: number;

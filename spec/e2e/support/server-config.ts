@@ -34,6 +34,8 @@ export interface ConfigChoices {
   certificateLifetime?: string;
   scrub?: 'full' | 'fast';
   warmInstances?: number;
+  /** Whether there are metrics to read. */
+  metrics?: boolean;
 }
 
 /** Writes a configuration that the server's user alone can read; resolves to its path. */
@@ -76,6 +78,7 @@ audit_log = "${join(installation.state, 'audit.log')}"
 [http]
 listen_address = "${host}:${installation.httpsPort}"
 insecure_listen_address = "${host}:${installation.httpPort}"
+${choices.metrics === true ? `metrics_listen_address = "127.0.0.1:${installation.metricsPort}"` : ''}
 tls_certificate = "${certificate}"
 tls_private_key = "${key}"
 

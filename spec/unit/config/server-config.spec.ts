@@ -585,7 +585,11 @@ describe('sample/config.toml', () => {
       whitelistReconcileIntervalMs: 300_000,
       minFreeSpace: 20 * 2 ** 30,
       whitelistAddressTtlMs: 720 * 3_600_000,
-      http: { ...config?.http, insecureListenAddress: { host: '127.0.0.1', port: 8442 } },
+      http: {
+        ...config?.http,
+        insecureListenAddress: { host: '127.0.0.1', port: 8442 },
+        metricsListenAddress: { host: '127.0.0.1', port: 9464 },
+      },
     });
   });
 
