@@ -78,7 +78,7 @@ describe('a fresh Debian 12', () => {
     await host.sh(`
       cd / && runuser -u postgres -- createuser draupnir && runuser -u postgres -- createdb -O draupnir draupnir
       sed -i -e 's/^listen_address/#&/' -e 's/^tls_/#&/' -e 's/^#insecure_listen/insecure_listen/' -e 's/^public_hostname.*/public_hostname = "localhost"/' \
-        -e 's/^shared_secret.*/shared_secret = "the-secret-of-the-bot"/' -e 's/^#enabled = true/enabled = false/' -e 's/^client_secret.*/client_secret = "none"/' -e 's/^#min_free_space.*/min_free_space = "100MiB"/' /etc/draupnir/config.toml
+        -e 's/^shared_secret.*/shared_secret = "the-secret-of-the-bot"/' -e 's/^#enabled = true/enabled = false/' -e 's/^#min_free_space.*/min_free_space = "100MiB"/' /etc/draupnir/config.toml
       runuser -u draupnir -- draupnir config check
       systemctl enable --now draupnir
       curl -sf ${API}/health_check`);

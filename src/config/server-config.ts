@@ -1,4 +1,4 @@
-import type { Secret } from '../core/secret.ts';
+import { Secret } from '../core/secret.ts';
 import { ConfigTable } from './config-table.ts';
 import type { DatabaseUrl } from './database-url.ts';
 import type { ListenAddress } from './listen-address.ts';
@@ -248,10 +248,10 @@ function readWhitelisting(
 }
 
 function readOauth(oauth: ConfigTable): OauthConfig {
+  const enabled = oauth.optional('enabled', booleanKind) ?? true;
   return {
-    redirectUrl: oauth.required('redirect_url', webUrlKind),
-    clientId: oauth.required('client_id', textKind),
-    clientSecret: oauth.required('client_secret', secretKind),
+    enabled,
+    ...(enabled ? readRegistration(oauth) : ignoreRegistration(oauth)),
     // https://accounts.google.com/.well-known/openid-configuration; tokeninfo: Google, "Verify the Google ID token".
     authUrl: oauth.optional('auth_url', providerUrlKind) ?? 'https://accounts.google.com/o/oauth2/v2/auth',
     tokenUrl: oauth.optional('token_url', providerUrlKind) ?? 'https://oauth2.googleapis.com/token',
@@ -259,8 +259,23 @@ function readOauth(oauth: ConfigTable): OauthConfig {
       oauth.optional('tokeninfo_url', providerUrlKind) ?? 'https://oauth2.googleapis.com/tokeninfo',
     identityCacheMs: oauth.optional('identity_cache', durationKind) ?? 300_000,
     acceptShortStates: oauth.optional('accept_short_states', booleanKind) ?? false,
-    enabled: oauth.optional('enabled', booleanKind) ?? true,
   };
+}
+
+type Registration = Pick<OauthConfig, 'redirectUrl' | 'clientId' | 'clientSecret'>;
+
+function readRegistration(oauth: ConfigTable): Registration {
+  return {
+    redirectUrl: oauth.required('redirect_url', webUrlKind),
+    clientId: oauth.required('client_id', textKind),
+    clientSecret: oauth.required('client_secret', secretKind),
+  };
+}
+
+/** Nobody signs in: what stands there, such as what the sample has, is asked for and used by nobody. */
+function ignoreRegistration(oauth: ConfigTable): Registration {
+  for (const key of ['redirect_url', 'client_id', 'client_secret']) oauth.has(key);
+  return { redirectUrl: '', clientId: '', clientSecret: new Secret('') };
 }
 
 function readLimits(limits: ConfigTable): LimitsConfig {

@@ -252,6 +252,23 @@ describe('parseServerConfig', () => {
     }
   });
 
+  it('asks for no registration at Google where nobody signs in', () => {
+    const registration = ['oauth.redirect_url', 'oauth.client_id', 'oauth.client_secret'];
+    const without = Object.fromEntries(registration.map((key) => [key, undefined]));
+    const { config, problems, warnings } = parse(write({ ...without, 'oauth.enabled': 'false' }));
+    expect({ problems, warnings }).toEqual({ problems: [], warnings: [] });
+    expect(config?.oauth.enabled).toBe(false);
+    expect(parse(write({ ...without, 'oauth.enabled': 'true' })).problems.map(({ path }) => path)).toEqual(
+      registration,
+    );
+    // What the sample has may stand there.
+    const sampled = parse(write({ 'oauth.client_secret': '"replace-this"', 'oauth.enabled': 'false' }));
+    expect({ problems: sampled.problems, warnings: sampled.warnings }).toEqual({
+      problems: [],
+      warnings: [],
+    });
+  });
+
   it('warns of an API among the ports of instances, and of no other', () => {
     const warn = (port: number) =>
       parse(
