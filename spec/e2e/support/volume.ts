@@ -7,7 +7,7 @@ import { waitUntil } from './wait.ts';
 const VOLUME_BYTES = 20 * 1024 ** 3;
 
 /** Makes and mounts a btrfs volume as an installation has it. */
-export async function mountVolume({ volume, data }: Installation): Promise<void> {
+export async function mountVolume({ volume, data }: Pick<Installation, 'volume' | 'data'>): Promise<void> {
   await mkdir(data);
   const file = await open(volume, 'wx', 0o600);
   await file.truncate(VOLUME_BYTES);

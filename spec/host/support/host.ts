@@ -3,13 +3,12 @@ import { once } from 'node:events';
 import { mkdir, mkdtemp, open, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type CommandOptions, type Outcome, PATH, run, runCommand } from '../../e2e/support/command.ts';
-import { remountVolume, unmountVolume } from '../../e2e/support/volume.ts';
+import { mountVolume, unmountVolume } from '../../e2e/support/volume.ts';
 import { waitUntil } from '../../e2e/support/wait.ts';
 
 const PARENT = '/var/lib';
 /** Its number is that of the process that made it. */
 const PREFIX = 'draupnir-host-';
-const VOLUME_BYTES = 4 * 1024 ** 3;
 const BOOT_MS = 120_000;
 
 /**
@@ -32,12 +31,7 @@ export class Host {
     try {
       await mkdir(host.root, { mode: 0o755 });
       await run(['tar', '-C', host.root, '--numeric-owner', '-xpf', debian]);
-      await mkdir(host.#volume.data);
-      const file = await open(host.#volume.volume, 'wx', 0o600);
-      await file.truncate(VOLUME_BYTES);
-      await file.close();
-      await run(['mkfs.btrfs', '-q', host.#volume.volume]);
-      await remountVolume(host.#volume);
+      await mountVolume(host.#volume);
       await host.boot();
       return host;
     } catch (error) {
