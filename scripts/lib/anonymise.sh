@@ -7,7 +7,7 @@
 # refused inside a transaction (SQLSTATE 25001); the nonce, which the script does not know, is printed last. It is a file and
 # not stdin, since every program the script starts would inherit stdin and could read statements away.
 run_anonymisation() {
-  local script=$1 file=$1.psql nonce code=0 lines
+  local script=$1 file=$1.psql nonce code=0 lines left
   nonce=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
   lines=$(wc -l <"${script}")
   cat -- "${script}" - >"${file}" <<EOF
@@ -26,7 +26,9 @@ EOF
   [[ ${code} -eq 0 ]] || failure 'the anonymisation script failed: its session was cut'
   grep -qF -- "draupnir-end ${nonce}" "${errors}" || anonymisation_unfinished
   check_programs_ended
-  case $(sql postgres -A -t -f - <"${SCRIPTS}/sql/unfinished.sql") in
+  left=$(sql postgres -A -t -f - <"${SCRIPTS}/sql/unfinished.sql" 2>"${errors}") \
+    || failure 'the anonymisation script leaves database postgres so that nobody can connect to it'
+  case "${left}" in
     '') ;;
     prepared) failure 'the anonymisation script leaves a prepared transaction: end it with COMMIT PREPARED' ;;
     *) failure 'the anonymisation script leaves a session of another client open: let it wait for what it starts' ;;

@@ -93,7 +93,7 @@ describe.concurrent('an anonymisation script', () => {
     ['starts a program and does not wait for it', '\\! sleep 300 &\n', RUNNING],
     [
       'starts a program that leaves it for good',
-      `COPY (SELECT 1) TO PROGRAM 'setsid sleep 300 </dev/null >/dev/null 2>&1 &';\n`,
+      `COPY (SELECT 1) TO PROGRAM 'cat >/dev/null; setsid sleep 300 </dev/null >/dev/null 2>&1 &';\n`,
       RUNNING,
     ],
     ['leaves work to a psql that it does not wait for', `\\! ${SLOW_SESSION} &\n`, RUNNING],
