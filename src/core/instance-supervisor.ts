@@ -135,7 +135,12 @@ export class InstanceSupervisor {
   async #getCredentials(id: number) {
     const box = await this.#parts.store.findCredentials(id);
     if (!box) throw new Error(`instance ${id} has no credentials`);
-    return openCredentials(this.#parts.sealer, id, box);
+    try {
+      return openCredentials(this.#parts.sealer, id, box);
+    } catch (cause) {
+      const reason = 'its credentials cannot be opened: the encryption key is not that of the database';
+      throw new DomainError('instance_failed', reason, { cause });
+    }
   }
 
   #isDue(id: number): boolean {

@@ -58,7 +58,10 @@ function* checkInstance(view: View, instance: SettledInstance): Generator<Findin
   const object = `instance ${id}`;
   const processes = listProcessesOf(view, instance);
   if (!runs) {
-    if (processes.length === 0) return;
+    if (processes.length === 0) {
+      if (status === 'failed') yield describeFailed(object, id);
+      return;
+    }
     const message = `is ${status}, but has ${describe(processes)}`;
     const hint = 'run draupnir doctor --fix, which stops it';
     yield { invariant: 'I3', object, message, hint, repair: { action: 'stop-instance', id } };
@@ -91,6 +94,12 @@ function* checkInstance(view: View, instance: SettledInstance): Generator<Findin
     message: `${describe(strays)} that its Postgres did not start`,
     hint: `look at it by ps -o pid,lstart,args ${pids}, then end it: kill -KILL ${pids}`,
   };
+}
+
+/** The server tries again every few minutes, which nobody would see by looking at what runs. */
+function describeFailed(object: string, id: number): Finding {
+  const hint = `the log of the server says why, as "instance cannot be started" with instanceId ${id}: mend that, or destroy it`;
+  return { invariant: 'I3', object, message: 'has failed: its Postgres cannot be started', hint };
 }
 
 /** Those that do not descend from the postmaster: children of what it started count as its own. */

@@ -90,6 +90,17 @@ describe('the supervisor of the instances', () => {
     expect((await world.instances.get(ada, id, ADDRESS)).instance.failure).toBe(world.disk.reason);
   });
 
+  it('says that it is the key when credentials cannot be opened', async () => {
+    const id = await createDead();
+    world.store.credentials.set(id, Buffer.from('sealed by another key'));
+    await world.supervisor.run();
+    expect(getState(id)).toEqual({
+      status: 'stopped',
+      failure: 'its credentials cannot be opened: the encryption key is not that of the database',
+    });
+    expect(world.steps.taken).not.toContain('process.open');
+  });
+
   it('tries again ever more slowly, and then the instance has failed', async () => {
     const id = await createDead();
     const waits: number[] = [];

@@ -4,7 +4,7 @@ import { checkInstallation } from '../../../src/doctor/check-installation.ts';
 import { API_PORT, Host, NOW } from './host.ts';
 
 const IMAGE_STATES = ['pending', 'finalising', 'ready', 'failed', 'creating'];
-const INSTANCE_STATES = ['creating', 'ready', 'stopped', 'failed'];
+const INSTANCE_STATES = ['creating', 'ready', 'stopped'];
 
 /** One of everything, in order. */
 function createHost(): Host {
@@ -189,6 +189,11 @@ describe('the checks of doctor', () => {
       ({ inspection }) =>
         inspection.listeners.push({ family: 4, port: 6999, uid: 33 }, { family: 6, port: 8000, uid: 33 }),
       [],
+    ],
+    [
+      'an instance that has failed',
+      (host) => host.addInstance(9, 'failed'),
+      ['I3 instance 9: has failed: its Postgres cannot be started'],
     ],
     [
       'the API on a port of the range',
