@@ -35,6 +35,8 @@ if (failpoints === undefined) rmSync(out, { recursive: true, force: true });
 mkdirSync(out, { recursive: true });
 
 const common: BuildOptions = {
+  // What goes in is named from here on, wherever this was called.
+  absWorkingDir: root,
   bundle: true,
   platform: 'node',
   target: 'node24',

@@ -9,7 +9,21 @@ interface Manifest {
   name: string;
   version: string;
   license?: string;
+  author?: string | { name?: string };
 }
+
+/** For packages that name it and leave it out (https://spdx.org/licenses/MIT.html). */
+const MIT = `Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated documentation files (the
+"Software"), to deal in the Software without restriction, including without limitation the rights to use, copy, modify, merge, publish,
+distribute, sublicense, and/or sell copies of the Software, and to permit persons to whom the Software is furnished to do so, subject to
+the following conditions:
+
+The above copyright notice and this permission notice shall be included in all copies or substantial portions of the Software.
+
+THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF
+MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY
+CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE
+SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.`;
 
 const LICENSE_FILE = /^(licen[cs]e|notice|copying)/i;
 
@@ -28,13 +42,16 @@ function findPackage(file: string): string[] {
 }
 
 function describePackage(folder: string): string {
-  const { name, version, license } = JSON.parse(
+  const { name, version, license, author } = JSON.parse(
     readFileSync(join(folder, 'package.json'), 'utf8'),
   ) as Manifest;
   const files = readdirSync(folder).filter((file) => LICENSE_FILE.test(file));
   const texts = files.map((file) => readFileSync(join(folder, file), 'utf8').trim());
-  if (texts.length === 0 && license === undefined)
-    throw new Error(`${name} ${version} comes without a licence`);
+  if (texts.length === 0) {
+    if (license !== 'MIT') throw new Error(`${name} ${version} comes without the text of its licence`);
+    const holder = typeof author === 'string' ? author : (author?.name ?? `the authors of ${name}`);
+    texts.push(`Copyright (c) ${holder}`, MIT);
+  }
   const title = `${name} ${version} (${license ?? 'see below'})`;
   return [title, '='.repeat(title.length), ...texts].join('\n\n') + '\n';
 }

@@ -73,8 +73,10 @@ converge() {
 # remove_chain PROGRAM CHAIN PARENT: the chain, and the rules of the parent that call it, in one transaction. Where rules of others call it,
 # it stays.
 remove_chain() {
-  local program=$1 chain=$2 parent=$3 hooks reason
-  "${program}" -w "${XTABLES_WAIT}" -S "${chain}" >/dev/null 2>&1 || return 0
+  local program=$1 chain=$2 parent=$3 hooks reason code=0
+  "${program}" -w "${XTABLES_WAIT}" -S "${chain}" >/dev/null 2>&1 || code=$?
+  # Only for the lock it exits with 4; otherwise there is no such chain.
+  if [[ ${code} -ne 0 && ${code} -ne 4 ]]; then return 0; fi
   hooks=$(print_rules "${program}" "${parent}" | sed -nE "s/^-A (.* -j ${chain})\$/-D \\1/p")
   reason=$(printf '*filter\n%s\n-F %s\n-X %s\nCOMMIT\n' "${hooks}" "${chain}" "${chain}" \
     | "${program}-restore" --noflush -w "${XTABLES_WAIT}" 2>&1) || notice "chain ${chain} of ${program} stays: ${reason}"

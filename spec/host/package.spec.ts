@@ -26,6 +26,9 @@ const readJournal = (): Promise<string> =>
 const getServerPid = async (): Promise<string> =>
   (await host.run(['systemctl', 'show', '--property=MainPID', '--value', 'draupnir'])).trim();
 
+const getState = async (): Promise<string> =>
+  (await host.run(['systemctl', 'show', '--property=ActiveState', '--value', 'draupnir'])).trim();
+
 const isHealthy = async (): Promise<boolean> =>
   (await host.runCommand(['curl', '-sf', `${API}/health_check`])).exitCode === 0;
 
@@ -49,7 +52,7 @@ describe('a fresh Debian 12', () => {
     const version = (await host.run(['draupnir', '--version'])).trim();
     expect(version).toContain((await run(['cat', join(checkout, 'DRAUPNIR_VERSION')])).trim());
     expect((await host.runCommand(['systemctl', 'is-enabled', 'draupnir'])).stdout).toBe('disabled\n');
-    expect((await host.runCommand(['systemctl', 'is-active', 'draupnir'])).stdout).toBe('inactive\n');
+    expect(await getState()).toBe('inactive');
     await host.run(['visudo', '-c']);
     expect(
       await host.sh(
@@ -69,7 +72,7 @@ describe('a fresh Debian 12', () => {
     await host.sh('install -m 0640 -g draupnir /usr/share/draupnir/config.toml /etc/draupnir/config.toml');
     const started = await host.runCommand(['systemctl', 'start', 'draupnir']);
     expect(started.exitCode).not.toBe(0);
-    expect((await host.runCommand(['systemctl', 'is-active', 'draupnir'])).stdout).toBe('failed\n');
+    expect(await getState()).toBe('failed');
     expect(await readJournal()).toMatch(/config\.toml: .*tls_certificate.*/);
     expect(await host.run(['systemctl', 'show', '--property=NRestarts', 'draupnir'])).toBe('NRestarts=0\n');
   });
@@ -166,11 +169,39 @@ describe('the package', () => {
     expect(await host.run(['cat', '/etc/draupnir/host.conf'])).toContain('INSTANCE_MEMORY_MAX=2G\n');
   });
 
+  it('starts a server again that was waiting for its database, enabled or not', async () => {
+    await host.run(['systemctl', 'disable', 'draupnir']);
+    await host.run(['systemctl', 'stop', 'postgresql@15-main']);
+    await host.runCommand(['systemctl', 'restart', '--no-block', 'draupnir']);
+    await waitUntil('it is tried again and again', async () => (await getState()) === 'activating');
+    await host.run(['dpkg', '-i', '/next.deb']);
+    await host.run(['systemctl', 'start', 'postgresql@15-main']);
+    await waitUntil('the server answers', isHealthy);
+    // The same with one that runs.
+    const before = await getServerPid();
+    await host.run(['dpkg', '-i', '/next.deb']);
+    expect(await isHealthy()).toBe(true);
+    expect(await getServerPid()).not.toBe(before);
+    await host.run(['systemctl', 'enable', 'draupnir']);
+  });
+
   it('leaves a server alone that was stopped', async () => {
     await host.run(['systemctl', 'stop', 'draupnir']);
     await host.run(['dpkg', '-i', '/next.deb']);
-    expect((await host.runCommand(['systemctl', 'is-active', 'draupnir'])).stdout).toBe('inactive\n');
+    expect(await getState()).toBe('inactive');
     await host.run(['systemctl', 'start', 'draupnir']);
+  });
+
+  it('is not removed while instances run that it cannot stop, and goes on then', async () => {
+    const postmasters = await listPostmasters();
+    await host.run(['mount', '-t', 'tmpfs', 'none', '/draupnir']);
+    const removed = await host.runCommand(['dpkg', '-r', 'draupnir']);
+    expect(removed.exitCode).not.toBe(0);
+    expect(removed.stderr).toContain('is the volume mounted at /draupnir?');
+    expect(await listPostmasters()).toEqual(postmasters);
+    await host.run(['umount', '/draupnir']);
+    await waitUntil('the server answers', isHealthy);
+    expect(await host.run(['draupnir', 'doctor'])).toMatch(/^all holds;/);
   });
 
   it('ends what runs when it is removed, keeps the data, and takes up the work when it is back', async () => {
@@ -190,8 +221,22 @@ describe('the package', () => {
     );
   });
 
-  it('leaves volume, database and users when it is purged, and nothing else', async () => {
+  it('ends a server that waits for its database when it is removed, and what is below its directory is not its own', async () => {
+    await host.run(['systemctl', 'stop', 'postgresql@15-main']);
+    await host.runCommand(['systemctl', 'restart', '--no-block', 'draupnir']);
+    await waitUntil('it is tried again and again', async () => (await getState()) === 'activating');
+    await host.run(['dpkg', '-r', 'draupnir']);
+    expect(await getState()).toBe('inactive');
+    await host.run(['systemctl', 'start', 'postgresql@15-main']);
+    await host.sh('mkdir /var/lib/draupnir/data && touch /var/lib/draupnir/data/file');
     await host.run(['dpkg', '--purge', 'draupnir']);
+    expect(await host.run(['find', '/var/lib/draupnir'])).toBe(
+      '/var/lib/draupnir\n/var/lib/draupnir/data\n/var/lib/draupnir/data/file\n',
+    );
+    await host.run(['rm', '-r', '/var/lib/draupnir']);
+  });
+
+  it('leaves volume, database and users when it is purged, and nothing else', async () => {
     expect(
       await host.sh(
         'find / -xdev -path /proc -prune -o -path /draupnir -prune -o -path "/next*" -prune -o -path "/var/log/*" -prune -o -name "*draupnir*" -print | sort',
@@ -216,5 +261,11 @@ describe('the package', () => {
       '/etc/draupnir/host.conf\n',
     );
     expect(await host.run(['cat', '/etc/draupnir/host.conf'])).toContain('CGROUP=mine\n');
+    await host.sh(`
+      dpkg --purge draupnir && dpkg --force-confold -i /draupnir.deb && dpkg -r draupnir
+      mkdir -p /usr/lib/draupnir/scripts && echo CGROUP=other >/usr/lib/draupnir/scripts/host.conf
+      dpkg --force-confold -i /draupnir.deb`);
+    expect(await host.run(['cat', '/etc/draupnir/host.conf.by-hand'])).toBe('CGROUP=other\n');
+    expect(await host.run(['cat', '/etc/draupnir/host.conf'])).toContain('CGROUP=draupnir\n');
   });
 });

@@ -67,21 +67,33 @@ export class Host {
       { stdio: ['ignore', console.fd, console.fd], env: { PATH }, detached: true },
     );
     await console.close();
-    const pid = this.#container.pid ?? 0;
-    this.#leader = await waitUntil('the container has an init', async () => {
-      this.#expectAlive();
-      const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8');
-      return children.trim() || undefined;
-    });
     await waitUntil(
       'the host has booted',
       async () => {
-        this.#expectAlive();
+        const { exitCode, signalCode } = this.#container ?? {};
+        if (typeof exitCode === 'number' || typeof signalCode === 'string') {
+          throw new Error(
+            `systemd-nspawn ended with ${exitCode ?? signalCode}: see ${join(this.#dir, 'console.log')}`,
+          );
+        }
+        this.#leader = (await this.#findInit()) ?? '';
+        if (this.#leader === '') return false;
         const { stdout } = await this.runCommand(['systemctl', 'is-system-running']);
         return /^(running|degraded)$/m.test(stdout);
       },
       BOOT_MS,
     );
+  }
+
+  /** The child of the container that is the first process of a namespace of its own: before it there are others for a moment. */
+  async #findInit(): Promise<string | undefined> {
+    const pid = this.#container?.pid ?? 0;
+    const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '');
+    for (const child of children.split(' ').filter(Boolean)) {
+      const status = await readFile(`/proc/${child}/status`, 'utf8').catch(() => '');
+      if (/^NSpid:\t\d+\t1$/m.test(status)) return child;
+    }
+    return undefined;
   }
 
   /** Shuts down as `poweroff` does, and waits for the end. */
@@ -145,15 +157,6 @@ export class Host {
       '--wd',
       '--',
     ];
-  }
-
-  #expectAlive(): void {
-    const { exitCode = null, signalCode = null } = this.#container ?? {};
-    if (exitCode !== null || signalCode !== null) {
-      throw new Error(
-        `systemd-nspawn ended with ${exitCode ?? signalCode}: see ${join(this.#dir, 'console.log')}`,
-      );
-    }
   }
 }
 
