@@ -139,6 +139,7 @@ export class Host {
       else container.kill('SIGKILL');
       await ended;
     }
+    await removeCgroups();
     await removeFiles(this.#dir);
   }
 
@@ -169,6 +170,18 @@ async function removeStale(): Promise<void> {
     await runCommand(['pkill', '-KILL', '-f', `systemd-nspawn .*--directory=${join(PARENT, name)}/root`]);
     await removeFiles(join(PARENT, name));
   }
+}
+
+/** With --keep-unit systemd-nspawn makes control groups below its caller's, and leaves them. One that is in use cannot be removed. */
+async function removeCgroups(): Promise<void> {
+  const own = (await readFile('/proc/self/cgroup', 'utf8')).trim().split('\n');
+  const parents = own.flatMap((line) => {
+    const [, controllers = '', path = ''] = /^\d+:([^:]*):(.*)$/.exec(line) ?? [];
+    const hierarchies = ['', 'unified', controllers.replace(/^name=/, '')];
+    return hierarchies.map((name) => join('/sys/fs/cgroup', name, path));
+  });
+  const groups = parents.flatMap((parent) => [join(parent, 'payload'), join(parent, 'supervisor')]);
+  await runCommand(['find', ...new Set(groups), '-depth', '-type', 'd', '-exec', 'rmdir', '{}', ';']);
 }
 
 async function removeFiles(dir: string): Promise<void> {
