@@ -1,4 +1,5 @@
 import type { ConfigTable } from './config-table.ts';
+import type { ListenAddress } from './listen-address.ts';
 import type { HttpConfig, ServerConfig } from './server-config.ts';
 import { listenAddressKind, textKind } from './value-kind.ts';
 import { withoutAbsent } from './without-absent.ts';
@@ -28,21 +29,28 @@ export function readHttp(http: ConfigTable): HttpConfig {
   });
 }
 
+/** All addresses that the server listens on, by their key in [http]. */
+export function listAddresses(http: HttpConfig): [key: string, address: ListenAddress][] {
+  return Object.entries({
+    listen_address: http.listenAddress,
+    insecure_listen_address: http.insecureListenAddress,
+    metrics_listen_address: http.metricsListenAddress,
+  }).filter((entry): entry is [string, ListenAddress] => entry[1] !== undefined);
+}
+
 /** Installations of 5.3 may have the API among the ports of instances. It works, as long as nobody guards these. */
 export function warnOfSharedPort(
   table: ConfigTable,
-  { listenAddress, insecureListenAddress, metricsListenAddress }: HttpConfig,
+  http: HttpConfig,
   { minInstancePort, maxInstancePort }: Pick<ServerConfig, 'minInstancePort' | 'maxInstancePort'>,
 ): void {
-  for (const [key, address] of [
-    ['listen_address', listenAddress],
-    ['insecure_listen_address', insecureListenAddress],
-    ['metrics_listen_address', metricsListenAddress],
-  ] as const) {
+  for (const [key, { port }] of listAddresses(http)) {
     // Also where the ports are wrong themselves.
-    if (address && address.port >= minInstancePort && address.port < maxInstancePort) {
-      const message = `port ${address.port} is one of the ports of instances, which a firewall may close: choose another`;
-      table.warn(key, message);
+    if (port >= minInstancePort && port < maxInstancePort) {
+      table.warn(
+        key,
+        `port ${port} is one of the ports of instances, which a firewall may close: choose another`,
+      );
     }
   }
 }

@@ -4,6 +4,7 @@ import { userInfo } from 'node:os';
 import { readKeyFile } from '../auth/key-file.ts';
 import { SealedBox } from '../auth/sealed-box.ts';
 import { loadServerConfig } from '../config/load-server-config.ts';
+import { listAddresses } from '../config/read-http.ts';
 import { ConfigError } from '../config/problem.ts';
 import type { ServerConfig } from '../config/server-config.ts';
 import { openCredentials } from '../core/sealed-credentials.ts';
@@ -109,11 +110,7 @@ function composeParts(
     }),
     paths: { dataPath: config.dataPath, scriptsPath: config.scriptsPath },
     ports: { min: config.minInstancePort, max: config.maxInstancePort },
-    apiPorts: [
-      config.http.listenAddress,
-      config.http.insecureListenAddress,
-      config.http.metricsListenAddress,
-    ].flatMap((address) => address?.port ?? []),
+    apiPorts: listAddresses(config.http).map(([, { port }]) => port),
     checksFirewall: config.enableIpWhitelisting,
     patience: {
       finalisingMs: config.finaliseTimeoutMs + MARGIN_MS,
