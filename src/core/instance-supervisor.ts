@@ -138,7 +138,7 @@ export class InstanceSupervisor {
     try {
       return openCredentials(this.#parts.sealer, id, box);
     } catch (cause) {
-      const reason = 'its credentials cannot be opened: the encryption key is not that of the database';
+      const reason = 'its credentials cannot be opened: is the encryption key that of the database?';
       throw new DomainError('instance_failed', reason, { cause });
     }
   }

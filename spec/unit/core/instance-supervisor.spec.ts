@@ -96,7 +96,7 @@ describe('the supervisor of the instances', () => {
     await world.supervisor.run();
     expect(getState(id)).toEqual({
       status: 'stopped',
-      failure: 'its credentials cannot be opened: the encryption key is not that of the database',
+      failure: 'its credentials cannot be opened: is the encryption key that of the database?',
     });
     expect(world.steps.taken).not.toContain('process.open');
   });
