@@ -1,4 +1,3 @@
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { run } from '../e2e/support/command.ts';
@@ -13,10 +12,10 @@ const DROP_IN = '/etc/systemd/system/draupnir.service.d';
 let host: Host;
 
 beforeAll(async () => {
-  const packages = (await readdir(join(checkout, 'dist'))).filter((name) => name.endsWith('.deb'));
-  expect(packages).toHaveLength(1);
+  const built = join(checkout, 'tmp/host/draupnir.deb');
+  expect(await run(['dpkg-deb', '--field', built, 'Package'])).toBe('draupnir\n');
   host = await Host.create(join(checkout, 'tmp/debian.tar'));
-  await run(['cp', join(checkout, 'dist', packages[0] ?? ''), join(host.root, 'draupnir.deb')]);
+  await run(['cp', built, join(host.root, 'draupnir.deb')]);
 });
 afterAll(() => host.remove());
 
