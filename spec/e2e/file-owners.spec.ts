@@ -31,7 +31,9 @@ async function forgetMapping(): Promise<void> {
 
 /** All owners of files in the data directory, as the host sees them. */
 async function listOwners(instance: Instance): Promise<string[]> {
-  return [...new Set((await run(['find', dataOf(instance), '-printf', '%U:%G\n'])).trim().split('\n'))];
+  // Postgres removes files of its own meanwhile.
+  const argv = ['find', dataOf(instance), '-ignore_readdir_race', '-printf', '%U:%G\n'];
+  return [...new Set((await run(argv)).trim().split('\n'))];
 }
 
 /** Kills all its processes, and waits until the server has started it again. */
