@@ -38,7 +38,7 @@ format: node_modules/.installed ## rewrite sources in the house format
 
 test: dist/draupnir ## run all tests: unit, integration (real Postgres), e2e (btrfs, Postgres, sshd), host (the package under systemd); as root
 	scripts/dev/install-packages test
-	scripts/dev/test
+	node spec/run/main.ts
 
 test-unit: node_modules/.installed ## run the unit tests alone: seconds, no root
 	scripts/dev/install-packages unit

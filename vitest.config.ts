@@ -1,13 +1,18 @@
+import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
+
+/** Counts assertions. */
+const runner = join(import.meta.dirname, 'spec/run/counting-runner.ts');
 
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['spec/unit/**/*.spec.ts'], testTimeout: 30_000 } },
+      { test: { name: 'unit', include: ['spec/unit/**/*.spec.ts'], runner, testTimeout: 30_000 } },
       {
         test: {
           name: 'integration',
           include: ['spec/integration/**/*.spec.ts'],
+          runner,
           globalSetup: ['spec/integration/support/cluster.ts'],
           testTimeout: 30_000,
           hookTimeout: 60_000,
@@ -17,6 +22,7 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['spec/e2e/**/*.spec.ts'],
+          runner,
           globalSetup: ['spec/e2e/support/global-setup.ts'],
           testTimeout: 120_000,
           hookTimeout: 300_000,
@@ -30,6 +36,7 @@ export default defineConfig({
         test: {
           name: 'host',
           include: ['spec/host/**/*.spec.ts'],
+          runner,
           testTimeout: 180_000,
           hookTimeout: 180_000,
           // Each test begins where the one before has ended.

@@ -21,7 +21,13 @@ export interface Choices {
 /** More ids than a test run hands out. */
 export const UID_COUNT = 1_000_000;
 
-/** Runs of the tests that go on at the same time on one host take a slot each: a digit. */
+/**
+ * Runs of the tests that go on at the same time on one host take a slot each, from 0 to this: the ports of further ones would be those
+ * of servers (ports.ts).
+ */
+const LAST_SLOT = 12;
+
+/** The slot of this run. */
 export const SLOT = readSlot(process.env.DRAUPNIR_E2E_SLOT);
 
 /** Installations of this slot's run, and of earlier ones. */
@@ -92,8 +98,9 @@ declare module 'vitest' {
 }
 
 function readSlot(value = '0'): number {
-  if (!/^[0-9]$/.test(value)) throw new Error(`DRAUPNIR_E2E_SLOT is "${value}": set it to a digit`);
-  return Number(value);
+  const slot = Number(value);
+  if (/^\d{1,2}$/.test(value) && slot <= LAST_SLOT) return slot;
+  throw new Error(`DRAUPNIR_E2E_SLOT is "${value}": set it to a number from 0 to ${LAST_SLOT}`);
 }
 
 /** The installation of this run. */
