@@ -1,27 +1,48 @@
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
 /** Counts assertions. */
 const runner = join(import.meta.dirname, 'spec/run/counting-runner.ts');
 
+// By default Vitest leaves one core unused, which on two of them doubles the time.
+const cores = availableParallelism();
+
+// A run of several projects runs one after the other (groupOrder): they have different numbers of workers.
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['spec/unit/**/*.spec.ts'], runner, testTimeout: 30_000 } },
+      {
+        test: {
+          name: 'unit',
+          include: ['spec/unit/**/*.spec.ts'],
+          sequence: { groupOrder: 1 },
+          runner,
+          testTimeout: 30_000,
+          maxWorkers: cores,
+          // A worker for each file, with all that the file imports, costs more than the tests.
+          isolate: false,
+        },
+      },
       {
         test: {
           name: 'integration',
           include: ['spec/integration/**/*.spec.ts'],
+          sequence: { groupOrder: 2 },
           runner,
           globalSetup: ['spec/integration/support/cluster.ts'],
           testTimeout: 30_000,
           hookTimeout: 60_000,
+          // They wait for Postgres most of the time.
+          maxWorkers: 2 * cores,
+          isolate: false,
         },
       },
       {
         test: {
           name: 'e2e',
           include: ['spec/e2e/**/*.spec.ts'],
+          sequence: { groupOrder: 3 },
           runner,
           globalSetup: ['spec/e2e/support/global-setup.ts'],
           testTimeout: 120_000,
@@ -36,6 +57,7 @@ export default defineConfig({
         test: {
           name: 'host',
           include: ['spec/host/**/*.spec.ts'],
+          sequence: { groupOrder: 4 },
           runner,
           testTimeout: 180_000,
           hookTimeout: 180_000,
