@@ -4,22 +4,19 @@
  *
  * DRAUPNIR_TEST_LANES sets the number of lanes. The first has the slot DRAUPNIR_E2E_SLOT, the others those that follow.
  */
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs, stripVTControlCharacters } from 'node:util';
+import { parseArgs } from 'node:util';
 import { execa } from 'execa';
 import { readDurations, writeDurations } from './durations.ts';
 import type { JobOutcome } from './job.ts';
 import { composeJobs } from './jobs.ts';
+import { print } from './print.ts';
 import { countAssertions, countTests, formatFailures, formatOutcome, formatSlowest } from './report.ts';
-import { runInLanes } from './run-in-lanes.ts';
+import { readFirstSlot, readLanes, runInLanes } from './run-in-lanes.ts';
 import { writeJson } from './write-json.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const OUT = join(ROOT, 'tmp/test');
-
-/** Tests wait about as long as they work. */
-const LANES_PER_CPU = 2;
 
 /** Of a test run that lacks what it needs (sysexits.h, EX_NOPERM). */
 const NO_PERMISSION = 77;
@@ -41,8 +38,8 @@ if (isRoot)
 
 const outcomes: JobOutcome[] = [];
 const exitCode = await runInLanes(jobs, {
-  lanes: Number(process.env.DRAUPNIR_TEST_LANES ?? LANES_PER_CPU * availableParallelism()),
-  firstSlot: Number(process.env.DRAUPNIR_E2E_SLOT ?? 0),
+  lanes: readLanes(),
+  firstSlot: readFirstSlot(),
   onOutcome: (outcome) => {
     outcomes.push(outcome);
     print(formatOutcome(outcome));
@@ -64,7 +61,3 @@ print(`\n${Math.round((performance.now() - started) / 1000)} s, ${skipped} skipp
 for (const complaint of complaints) print(complaint);
 print(`${passed} passed, ${failed} failed`);
 process.exitCode = exitCode ?? (failed > 0 ? 1 : isRoot ? 0 : NO_PERMISSION);
-
-function print(text: string): void {
-  process.stdout.write(`${process.stdout.isTTY ? text : stripVTControlCharacters(text)}\n`);
-}

@@ -1,6 +1,13 @@
+import { availableParallelism } from 'node:os';
 import type { Job, JobOutcome } from './job.ts';
 import { LaneProcess } from './lane-process.ts';
 import { runJobs } from './run-jobs.ts';
+
+/** Tests wait about as long as they work. */
+const LANES_PER_CORE = 2;
+
+/** Each lane needs a slot; more of them than this would wait for the disk. */
+const MAX_LANES = 8;
 
 export interface LaneOptions {
   lanes: number;
@@ -38,4 +45,18 @@ export async function runInLanes(jobs: readonly Job[], options: LaneOptions): Pr
     for (const { name, listener } of listeners) process.off(name, listener);
   }
   return exitCode;
+}
+
+/** How many lanes are wanted: DRAUPNIR_TEST_LANES, or as many as this machine can keep busy. */
+export function readLanes(): number {
+  const { DRAUPNIR_TEST_LANES: value } = process.env;
+  if (value === undefined) return Math.min(LANES_PER_CORE * availableParallelism(), MAX_LANES);
+  if (!/^[1-9]$/.test(value))
+    throw new Error(`DRAUPNIR_TEST_LANES is "${value}": set it to a number from 1 to 9`);
+  return Number(value);
+}
+
+/** The slot of the first lane: DRAUPNIR_E2E_SLOT, or 0. The others have those that follow. */
+export function readFirstSlot(): number {
+  return Number(process.env.DRAUPNIR_E2E_SLOT ?? 0);
 }

@@ -1,5 +1,3 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import type { FaultFigures, FaultGroup } from '../../support/faults.ts';
 import { GROUPS } from './groups.ts';
 
@@ -21,7 +19,7 @@ export interface GroupFigures {
 
 export type Figures = Partial<Record<FaultGroup, GroupFigures>>;
 
-/** One test, as the reporter sees it. */
+/** One test, as the runner sees it. */
 export interface TestFigures {
   /** Below `spec/e2e`, without the suffix. */
   file: string;
@@ -51,31 +49,6 @@ export function sumUp(tests: readonly TestFigures[]): Figures {
   return sums;
 }
 
-/** The sums of several runs, each of which had other tests. */
-export function merge(runs: readonly Figures[]): Figures {
-  const merged: Figures = {};
-  for (const [group, sum] of runs.flatMap((run) => Object.entries(run) as [FaultGroup, GroupFigures][])) {
-    const other = merged[group];
-    merged[group] = other ? add(other, sum) : sum;
-  }
-  return merged;
-}
-
-function add(one: GroupFigures, other: GroupFigures): GroupFigures {
-  const worst = (one.worst_convergence_ms ?? -1) >= (other.worst_convergence_ms ?? -1) ? one : other;
-  return {
-    about: one.about,
-    tests: one.tests + other.tests,
-    failed: one.failed + other.failed,
-    tried: one.tried + other.tried,
-    worst_convergence_ms: worst.worst_convergence_ms,
-    worst_fault: worst.worst_fault,
-    orphans: one.orphans + other.orphans,
-    stuck: one.stuck + other.stuck,
-    seed: one.seed ?? other.seed,
-  };
-}
-
 /** Groups of which no test ran. */
 export function listMissing(figures: Figures): string[] {
   return Object.keys(GROUPS).filter((group) => !(group in figures));
@@ -97,15 +70,6 @@ export function formatTable(figures: Figures): string {
     ...rows,
     '',
   ].join('\n');
-}
-
-export async function writeFigures(file: string, content: object): Promise<void> {
-  await mkdir(dirname(file), { recursive: true });
-  await writeFile(file, `${JSON.stringify(content, undefined, 2)}\n`);
-}
-
-export async function readFigures(file: string): Promise<Figures> {
-  return JSON.parse(await readFile(file, 'utf8')) as Figures;
 }
 
 function createSum(group: FaultGroup): GroupFigures {
