@@ -12,8 +12,11 @@ import { Server } from './support/server.ts';
 import { writeServerConfig } from './support/server-config.ts';
 
 const DATABASE = 'original';
-/** The database of the original's clusters; a certificate without alternative names proves the chain alone. */
-const ACCESS = { database: 'postgres', tls: { checkServerIdentity: () => undefined } };
+/**
+ * The database of the original's clusters. They admit IPv4 alone, and `localhost` may be ::1 first; a certificate without alternative
+ * names proves the chain alone.
+ */
+const ACCESS = { host: '127.0.0.1', database: 'postgres', tls: { checkServerIdentity: () => undefined } };
 
 let server: Server;
 let api: Api;
