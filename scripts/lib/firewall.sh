@@ -21,13 +21,19 @@ list_families() {
   printf '%s\n' "${families[@]}"
 }
 
-# print_rules PROGRAM CHAIN: its rules in order; nothing when there is no such chain. What cannot be read counts as nothing too: to
-# write it tells why. Only for the lock (iptables exits with 4) nobody waits twice.
+# print_rules PROGRAM CHAIN: its rules in order; nothing when there is no such chain. Other read errors count as nothing as well:
+# the write that follows reports them. Two errors are final: the lock is held (iptables exits with 4), and INPUT or OUTPUT
+# holds rules that only nft(8) can express: such a chain would get our hook once more at every pass. Of a chain that does not exist
+# iptables says the same.
 print_rules() {
   local lines code=0
-  lines=$("$1" -w "${XTABLES_WAIT}" -S "$2" 2>/dev/null) || code=$?
+  lines=$("$1" -w "${XTABLES_WAIT}" -S "$2" 2>&1) || code=$?
   [[ ${code} -ne 4 ]] || die "${EX_UNAVAILABLE}" "$1 is locked by another program"
-  if [[ ${code} -ne 0 ]]; then return 0; fi
+  if [[ ${code} -ne 0 ]]; then
+    [[ ! $2 =~ ^(IN|OUT)PUT$ || ${lines} != *' is incompatible'* ]] \
+      || die "${EX_UNAVAILABLE}" "$1 cannot read chain $2, which holds native nft rules: move these to a table of their own (nft list chain ${1/tables/} filter $2)"
+    return 0
+  fi
   # The first line is the chain itself.
   if [[ ${lines} == *$'\n'* ]]; then printf '%s\n' "${lines#*$'\n'}"; fi
 }
@@ -77,7 +83,10 @@ remove_chain() {
   "${program}" -w "${XTABLES_WAIT}" -S "${chain}" >/dev/null 2>&1 || code=$?
   # Only for the lock it exits with 4; otherwise there is no such chain.
   if [[ ${code} -ne 0 && ${code} -ne 4 ]]; then return 0; fi
-  hooks=$(print_rules "${program}" "${parent}" | sed -nE "s/^-A (.* -j ${chain})\$/-D \\1/p")
+  if ! hooks=$(print_rules "${program}" "${parent}" | sed -nE "s/^-A (.* -j ${chain})\$/-D \\1/p"); then
+    notice "chain ${chain} of ${program} stays"
+    return 0
+  fi
   reason=$(printf '*filter\n%s\n-F %s\n-X %s\nCOMMIT\n' "${hooks}" "${chain}" "${chain}" \
     | "${program}-restore" --noflush -w "${XTABLES_WAIT}" 2>&1) || notice "chain ${chain} of ${program} stays: ${reason}"
 }

@@ -59,6 +59,7 @@ hba_file = '${run}/pg_hba.conf'
 ident_file = '${run}/pg_ident.conf'
 max_connections = 20
 shared_buffers = $(size_buffers)MB
+huge_pages = off
 maintenance_work_mem = 256MB
 max_prepared_transactions = 1000
 max_locks_per_transaction = 1024

@@ -56,6 +56,7 @@ ssl_passphrase_command = ''
 ssl_min_protocol_version = 'TLSv1.2'
 max_connections = 100
 shared_buffers = 64MB
+huge_pages = off
 wal_buffers = 512kB
 wal_level = minimal
 max_wal_senders = 0

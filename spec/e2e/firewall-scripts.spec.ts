@@ -279,6 +279,49 @@ describe.each([
   });
 });
 
+describe('the firewall scripts beside native rules of nft', () => {
+  it('fail with a reason, put no second hook there, and work again afterwards', async () => {
+    namespace = await Namespace.create('native');
+    try {
+      await apply(RULES);
+      await block();
+      const hooks = async (): Promise<number> =>
+        (await namespace.run(['nft', 'list', 'table', 'ip', 'filter'])).split('jump DRAUPNIR').length - 1;
+      expect(await hooks()).toBe(3);
+      for (const chain of ['INPUT', 'OUTPUT']) {
+        await namespace.run([
+          'nft',
+          'add',
+          'rule',
+          'ip',
+          'filter',
+          chain,
+          'ct',
+          'state',
+          'established',
+          'accept',
+        ]);
+      }
+      for (const [name, chain] of [
+        ['draupnir-apply-firewall', 'INPUT'],
+        ['draupnir-block-egress', 'OUTPUT'],
+      ] as const) {
+        const { exitCode, stderr } = await runScript(name, format(RULES));
+        expect({ name, exitCode }).toEqual({ name, exitCode: 69 });
+        const reason = `iptables cannot read chain ${chain}, which holds native nft rules`;
+        const hint = `move these to a table of their own (nft list chain ip filter ${chain})`;
+        expect(stderr).toBe(`${name}: ${reason}: ${hint}\n`);
+      }
+      expect(await hooks()).toBe(3);
+      await namespace.run(['nft', 'flush', 'table', 'ip', 'filter']);
+      expect(await apply(RULES)).toContain('iptables changed');
+      expect(await block()).toContain('iptables changed');
+    } finally {
+      await namespace.remove();
+    }
+  });
+});
+
 describe('the firewall scripts on the legacy tables', () => {
   it('fail with a reason while somebody holds the lock, and work again afterwards', async () => {
     namespace = await Namespace.create('locked', { legacy: true });

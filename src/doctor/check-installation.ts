@@ -8,6 +8,11 @@ const MOUNT_OPTIONS = ['nodev', 'nosuid', 'noexec'];
 const MIN_FREE_RATIO = 0.05;
 const MIN_FREE_BYTES = 10 * 1024 ** 3;
 
+/** A volume can always allocate a chunk of metadata, two copies of up to 1 GiB, as long as it has more (btrfs(5)). */
+const LEAST_UNALLOCATED_BYTES = 2 * 1024 ** 3;
+/** Share of the metadata that has to be free where they cannot grow. */
+const MIN_METADATA_FREE_RATIO = 0.2;
+
 /** A certificate of the API that ends sooner is a finding, in milliseconds. */
 const EXPIRY_NOTICE_MS = 7 * 24 * 3_600_000;
 
@@ -21,6 +26,14 @@ export interface InstallationFacts {
   readonly apiCertificateEnds: Date | undefined;
   /** Bytes that have to stay free (`min_free_space`); undefined for the default. */
   readonly minFreeBytes: number | undefined;
+  /** How the volume is divided, in bytes; undefined where the kernel does not say. */
+  readonly allocation:
+    | {
+        readonly metadataBytes: number;
+        readonly metadataFreeBytes: number;
+        readonly unallocatedBytes: number;
+      }
+    | undefined;
 }
 
 /** What has to be right around the instances: sudo, the volume, the API's certificate. */
@@ -31,8 +44,13 @@ export function checkInstallation(
   now: Date,
 ): Checked {
   const findings = [...checkSudo(facts, scriptsPath), ...checkApiCertificate(facts, now)];
-  if (inspection) findings.push(...checkMount(inspection), ...checkSpace(inspection, facts));
-  return { count: 4, findings };
+  if (inspection)
+    findings.push(
+      ...checkMount(inspection),
+      ...checkSpace(inspection, facts),
+      ...checkMetadata(inspection, facts),
+    );
+  return { count: 5, findings };
 }
 
 function* checkSudo(facts: InstallationFacts, scriptsPath: string): Generator<Finding> {
@@ -83,11 +101,27 @@ function* checkMount({ mount }: Inspection): Generator<Finding> {
 function* checkSpace({ space, mount }: Inspection, facts: InstallationFacts): Generator<Finding> {
   const least = facts.minFreeBytes ?? Math.min(space.totalBytes * MIN_FREE_RATIO, MIN_FREE_BYTES);
   if (space.freeBytes >= least) return;
-  const mib = (bytes: number): string => `${Math.ceil(bytes / 1024 ** 2)} MiB`;
   yield {
     invariant: 'installation',
     object: `mount ${mount.target}`,
     message: `has less than ${mib(least)} free`,
     hint: `only ${mib(space.freeBytes)} are left: destroy instances or images, or enlarge the volume`,
   };
+}
+
+/** Metadata grow into what is not allocated; without that, only by what a balance takes from half empty chunks of data. */
+function* checkMetadata({ mount }: Inspection, { allocation }: InstallationFacts): Generator<Finding> {
+  if (!allocation || allocation.unallocatedBytes >= LEAST_UNALLOCATED_BYTES) return;
+  const { metadataBytes, metadataFreeBytes } = allocation;
+  if (metadataFreeBytes >= metadataBytes * MIN_METADATA_FREE_RATIO) return;
+  yield {
+    invariant: 'installation',
+    object: `mount ${mount.target}`,
+    message: `has ${mib(metadataFreeBytes)} left for metadata, and no unallocated space`,
+    hint: `run as root: btrfs balance start -dusage=50 ${mount.target}`,
+  };
+}
+
+function mib(bytes: number): string {
+  return `${Math.ceil(bytes / 1024 ** 2)} MiB`;
 }

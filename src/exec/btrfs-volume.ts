@@ -3,6 +3,7 @@ import type { StatsFs } from 'node:fs';
 import { access, statfs } from 'node:fs/promises';
 import { DomainError } from '../core/errors.ts';
 import type { Volume } from '../core/volume.ts';
+import { readAllocation } from './btrfs-allocation.ts';
 
 /** Type of a btrfs file system (statfs(2), BTRFS_SUPER_MAGIC). */
 const BTRFS = 0x9123683e;
@@ -10,6 +11,8 @@ const GIB = 2 ** 30;
 /** By default 5 % of the volume, or 10 GiB, whichever is less, stays free. */
 const DEFAULT_SHARE = 0.05;
 const DEFAULT_LIMIT = 10 * GIB;
+/** With less left in its chunks of data, a volume is simply full, and a balance has nothing to give back. */
+const LEAST_DATA = 64 * 2 ** 20;
 
 /** The btrfs volume at the data path. */
 export class BtrfsVolume implements Volume {
@@ -29,10 +32,20 @@ export class BtrfsVolume implements Volume {
   async requireSpace(): Promise<void> {
     const { bsize, blocks, bavail } = await this.#look();
     const wanted = this.#minFreeBytes ?? Math.min(blocks * bsize * DEFAULT_SHARE, DEFAULT_LIMIT);
+    // Of a volume whose metadata cannot grow, btrfs says that no block is available (btrfs_statfs in fs/btrfs/super.c).
+    if (bavail === 0) await this.#requireMetadata();
     const missing = wanted - bavail * bsize;
     if (missing <= 0) return;
     const hint = 'destroy images or instances that nobody needs';
     throw new DomainError('insufficient_disk', `the volume lacks ${formatSize(missing)}: ${hint}`);
+  }
+
+  async #requireMetadata(): Promise<void> {
+    const allocation = await readAllocation(this.#path);
+    if (allocation === undefined || allocation.dataFreeBytes < LEAST_DATA) return;
+    const free = `though ${formatSize(allocation.dataFreeBytes)} are free for data`;
+    const hint = `tell the operator to run: btrfs balance start -dusage=50 ${this.#path}`;
+    throw new DomainError('insufficient_disk', `the volume has no space for metadata, ${free}; ${hint}`);
   }
 
   /** Its size, and what is left of it, in bytes. Throws `storage_unavailable`. */

@@ -38,8 +38,8 @@ export async function openMetricsServer(
     },
   );
   server.maxConnections = MAX_CONNECTIONS;
-  // An empty host means every address of both families.
-  server.listen({ host: address.host === '' ? '::' : address.host, port: address.port });
+  // An empty host means every address of both families, as it does to Node.
+  server.listen({ ...(address.host !== '' && { host: address.host }), port: address.port });
   await once(server, 'listening');
   return { [Symbol.asyncDispose]: () => close(server) };
 }

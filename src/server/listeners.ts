@@ -5,6 +5,7 @@ import type { ListenAddress } from '../config/listen-address.ts';
 import type { Log } from '../core/log.ts';
 import { buildApp } from '../http/app.ts';
 import type { AppParts } from '../http/app.ts';
+import { findUnspecifiedAddress } from '../http/unspecified-address.ts';
 
 /** Opens the configured listeners, HTTPS and plain; when one cannot be opened, none stays. */
 export async function openListeners(http: HttpConfig, parts: AppParts): Promise<FastifyInstance[]> {
@@ -30,7 +31,7 @@ export async function openListeners(http: HttpConfig, parts: AppParts): Promise<
 
 async function listen(app: FastifyInstance, address: ListenAddress, scheme: string, log: Log): Promise<void> {
   // An empty host means every address of both families.
-  const host = address.host === '' ? '::' : address.host;
+  const host = address.host === '' ? await findUnspecifiedAddress() : address.host;
   const url = await app.listen({ host, port: address.port, listenTextResolver: (text) => text });
   log.info({ scheme, url }, 'listening');
 }

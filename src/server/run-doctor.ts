@@ -14,6 +14,7 @@ import { checkInstallation } from '../doctor/check-installation.ts';
 import { examine, type ExaminationParts, type Examined, PATIENT_LOOKS_MS } from '../doctor/examination.ts';
 import type { Finding } from '../doctor/finding.ts';
 import { mark, type Repairer, treat, type Treated } from '../doctor/repair.ts';
+import { readAllocation } from '../exec/btrfs-allocation.ts';
 import { PgInstanceProber } from '../exec/instance-prober.ts';
 import { ScriptError } from '../exec/script-error.ts';
 import { PgInstanceProof } from '../exec/instance-proof.ts';
@@ -156,6 +157,7 @@ async function gatherFacts(config: ServerConfig): Promise<Parameters<typeof chec
     serverUser: userInfo().username,
     apiCertificateEnds: pem && new X509Certificate(pem).validToDate,
     minFreeBytes: config.minFreeSpace,
+    allocation: await readAllocation(config.dataPath),
   };
 }
 

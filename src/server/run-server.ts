@@ -10,6 +10,7 @@ import { listPendingMigrations, migrate } from '../db/migrate.ts';
 import { createMetadataPool } from '../db/metadata-pool.ts';
 import { ServerLock } from '../db/server-lock.ts';
 import type { LockEvents } from '../db/server-lock.ts';
+import { canSeeProcesses } from '../exec/proc-stat.ts';
 import { openMetricsServer } from '../metrics/metrics-server.ts';
 import { VERSION } from '../version.ts';
 import { compose, type Composition } from './compose.ts';
@@ -44,6 +45,10 @@ export async function runServer(options: { configFile: string }): Promise<number
     if (config.sentryDsn) {
       const hint = 'remove sentry_dsn; errors are in this log';
       log.warn({ hint }, 'errors are not reported to Sentry by this version');
+    }
+    if (!(await canSeeProcesses())) {
+      const hint = 'without hidepid and ProtectProc= a suspended Postgres is found too';
+      log.warn({ hint }, 'the state of processes of other users is hidden');
     }
     const missing = await listMissingMountOptions(config.dataPath);
     if (missing.length > 0) {

@@ -456,7 +456,16 @@ describe('the check of the installation', () => {
     serverUser: 'draupnir',
     apiCertificateEnds: undefined,
     minFreeBytes: undefined,
+    allocation: undefined,
   };
+  /** MiB that are free for metadata of 1 GiB, and not allocated. */
+  const divide = (free: number, unallocated: number): object => ({
+    allocation: {
+      metadataBytes: 2 ** 30,
+      metadataFreeBytes: free * 2 ** 20,
+      unallocatedBytes: unallocated * 2 ** 20,
+    },
+  });
   const list = (host: Host, changed: object = {}): string[] =>
     checkInstallation({ ...facts, ...changed }, host.inspection, '/scripts', NOW).findings.map(
       ({ object, message }) => `${object}: ${message}`,
@@ -464,7 +473,20 @@ describe('the check of the installation', () => {
 
   it('finds nothing where all is right', () => expect(list(new Host())).toEqual([]));
 
+  it.each([
+    ['they can grow', 10, 2048],
+    ['a fifth of them is free', 205, 0],
+  ])('finds nothing in the metadata of the volume when %s', (_when, free, unallocated) => {
+    expect(list(new Host(), divide(free, unallocated))).toEqual([]);
+  });
+
   it.each<[string, Partial<Host['inspection']>, object, string]>([
+    [
+      'metadata that are nearly full and cannot grow',
+      {},
+      divide(204, 2047),
+      'mount /draupnir: has 204 MiB left for metadata, and no unallocated space',
+    ],
     [
       'another file system',
       { mount: { type: 'ext4', options: ['rw'], target: '/' } },
