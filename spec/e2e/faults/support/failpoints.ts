@@ -46,7 +46,7 @@ export class Failpoints {
     await chmod(failpoints.#control, 0o777);
     await run([
       ...[process.execPath, join(ROOT, 'build.ts'), '--failpoints'],
-      ...[failpoints.#control, join(dir, 'program')],
+      ...[failpoints.#control, '--out', join(dir, 'program')],
     ]);
     for (const file of failpoints.#changed) await copyFile(file, `${file}.release`);
     const points = await readFile(join(import.meta.dirname, 'script-failpoints.sh'), 'utf8');
