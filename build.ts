@@ -148,6 +148,8 @@ writeFileSync(
     output: 'draupnir',
     disableExperimentalSEAWarning: true,
     useCodeCache: true,
+    // NODE_OPTIONS of a developer's shell is meant for other programs, and one of its flags may keep this from starting.
+    execArgvExtension: 'none',
     assets,
   }),
 );

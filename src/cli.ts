@@ -1,9 +1,11 @@
 #!/usr/bin/env node
-import { leaveQuietlyOnClosedPipe } from './cli/closed-pipe.ts';
+import { isForEval, printFalseOnFailure } from './cli/eval-failure.ts';
+import { reportOutputFailures } from './cli/output-failure.ts';
 import { VERSION } from './version.ts';
 
 const args = process.argv.slice(2);
-leaveQuietlyOnClosedPipe();
+if (isForEval(args)) printFalseOnFailure();
+reportOutputFailures();
 // Programs ask for it before they go on: the command line itself, which takes as long to load as half of node, is not needed.
 if (args.length === 1 && (args[0] === '--version' || args[0] === '-V')) process.stdout.write(`${VERSION}\n`);
 else void import('./cli/program.ts').then(({ runCommandLine }) => runCommandLine(args));

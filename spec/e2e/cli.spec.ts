@@ -83,6 +83,24 @@ describe('draupnir images', () => {
   });
 });
 
+describe('draupnir images destroy on a terminal', () => {
+  it('shows whose instances go with the image, and asks', async () => {
+    const image = inject('e2e').imageId;
+    await server.api.createInstance(image);
+    await server.api.createInstance(image, 'upload');
+    const cli = await Cli.create('upload');
+    const command = `'${getInstallation().program}' images destroy ${image}`;
+    const terminal = ['script', '--quiet', '--return', '--command', command, '/dev/null'];
+    const { exitCode, stdout } = await cli.execute(terminal, { input: 'n\n' });
+    expect(stdout).toMatch(/image [0-9]+ has [0-9]+ instances, which are destroyed with it:\r\n/);
+    expect(stdout).toMatch(/^ {2}integration-test@.*: [0-9]+\r$/m);
+    expect(stdout).toMatch(/^ {2}upload: [0-9]+\r$/m);
+    expect(stdout).toContain('nothing was destroyed\r\n');
+    expect(exitCode).toBe(1);
+    expect(await server.api.listImageIds()).toContain(image);
+  });
+});
+
 describe('draupnir instances', () => {
   it('takes an instance from create to destroy, a line each', async () => {
     const cli = await Cli.create('developer');
@@ -122,8 +140,11 @@ describe('draupnir env', () => {
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
     const dir =
       new RegExp(`PGSSLROOTCERT='(${cli.dir}/draupnir-${id}-[A-Za-z0-9]{6})/ca.crt'`).exec(stdout)?.[1] ?? '';
-    expect(stdout).toBe(
-      `export PGHOST=localhost PGPORT=${port} PGUSER=draupnir PGPASSWORD='' PGDATABASE=shop PGSSLMODE=verify-ca ` +
+    // What goes before unsets the other variables of libpq (shells.spec.ts).
+    const [unset, line] = stdout.split(' && export ');
+    expect(unset).not.toContain('\n');
+    expect(line).toBe(
+      `PGHOST=localhost PGPORT=${port} PGUSER=draupnir PGPASSWORD='' PGDATABASE=shop PGSSLMODE=verify-ca ` +
         `PGSSLROOTCERT='${dir}/ca.crt' PGSSLCERT='${dir}/client.crt' PGSSLKEY='${dir}/client.key'\n`,
     );
     const files = { 'ca.crt': credentials.ca, 'client.crt': credentials.cert, 'client.key': credentials.key };
@@ -160,14 +181,14 @@ describe('draupnir env', () => {
   it('knows no instance of somebody else', async () => {
     const { id } = await server.api.createInstance(inject('e2e').imageId, 'upload');
     const { exitCode, stdout } = await (await Cli.create('developer')).run(['env', String(id)]);
-    expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
+    expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: 'false\n' });
   });
 });
 
 describe('draupnir new', () => {
   it('makes an instance that psql can use at once', async () => {
     const cli = await Cli.create('developer');
-    const script = `eval $(draupnir new)\npsql -X -A -t -c 'SELECT count(*) FROM customers'`;
+    const script = `eval "$(draupnir new)" && psql -X -A -t -c 'SELECT count(*) FROM customers'`;
     const { exitCode, stdout, stderr } = await cli.bash(script);
     expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: '60\n' });
     const id = (await server.api.listInstanceIds()).at(-1);
@@ -226,7 +247,7 @@ describe('draupnir', () => {
   it.each([['help'], ['--help'], []])('explains itself: %s', async (...args) => {
     const { exitCode, stdout, stderr } = await (await Cli.createWithoutSettings()).run(args.filter(Boolean));
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
-    for (const part of ['draupnir authenticate', 'eval $(draupnir new)', 'psql'])
+    for (const part of ['draupnir authenticate', 'eval "$(draupnir new)" && psql'])
       expect(stdout).toContain(part);
   });
 
@@ -249,16 +270,24 @@ describe('draupnir', () => {
     for (const command of commands) expect(stdout).toMatch(new RegExp(`^  ${command}\\b`, 'm'));
   });
 
-  it.each([
-    [['imags']],
-    [['images', 'finalise']],
-    [['images', 'finalise', '1e3']],
-    [['env', '0']],
-    [['--nope']],
-  ])('refuses %j on stderr alone', async (args) => {
-    const { exitCode, stdout, stderr } = await (await Cli.create('developer')).run(args);
-    expect({ exitCode, stdout }).toEqual({ exitCode: 64, stdout: '' });
-    expect(stderr).toMatch(/^error: /);
+  it.each([[['imags']], [['images', 'finalise']], [['images', 'finalise', '1e3']], [['--nope']]])(
+    'refuses %j on stderr alone',
+    async (args) => {
+      const { exitCode, stdout, stderr } = await (await Cli.create('developer')).run(args);
+      expect({ exitCode, stdout }).toEqual({ exitCode: 64, stdout: '' });
+      expect(stderr).toMatch(/^error: /);
+    },
+  );
+
+  it('prints false where a shell would evaluate nothing, and starts whatever NODE_OPTIONS says', async () => {
+    const cli = await Cli.create('developer');
+    expect(await cli.run(['env', '0'])).toMatchObject({ exitCode: 64, stdout: 'false\n' });
+    const env = { NODE_OPTIONS: '--require /nonexistent' };
+    expect(await cli.run(['env', '999999999'], { env })).toEqual({
+      exitCode: 1,
+      stdout: 'false\n',
+      stderr: 'error: Resource Not Found (The resource you requested could not be found)\n',
+    });
   });
 
   it('tells someone who is not signed in what to do', async () => {

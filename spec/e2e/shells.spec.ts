@@ -1,4 +1,5 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, inject, it } from 'vitest';
 import { Cli } from './support/cli.ts';
 import { run } from './support/command.ts';
@@ -61,6 +62,48 @@ const SHELLS = [
   },
 ];
 
+/** Shells with a script that goes on to `$AND` when `eval` of `draupnir $COMMAND` succeeded; each in a form of its own. */
+const USES = [
+  { name: 'bash', argv: ['bash', '-c'], script: 'eval "$("$PROGRAM" COMMAND)" && AND' },
+  { name: 'bash, unquoted', argv: ['bash', '-c'], script: 'eval $("$PROGRAM" COMMAND) && AND' },
+  { name: 'bash with set -e', argv: ['bash', '-euc'], script: 'eval "$("$PROGRAM" COMMAND)"; AND' },
+  { name: 'dash', argv: ['dash', '-c'], script: 'eval "$("$PROGRAM" COMMAND)" && AND' },
+  { name: 'dash with set -e', argv: ['dash', '-euc'], script: 'eval "$("$PROGRAM" COMMAND)"; AND' },
+  { name: 'zsh', argv: ['zsh', '-f', '-c'], script: 'eval "$("$PROGRAM" COMMAND)" && AND' },
+  { name: 'zsh with set -e', argv: ['zsh', '-f', '-euc'], script: 'eval "$("$PROGRAM" COMMAND)"; AND' },
+  { name: 'fish', argv: ['fish', '--no-config', '-c'], script: 'eval ($PROGRAM COMMAND); and AND' },
+  {
+    name: 'fish, by source',
+    argv: ['fish', '--no-config', '-c'],
+    script: '$PROGRAM COMMAND | source; and AND',
+  },
+];
+
+/** Variables of the caller that lead elsewhere or break the connection, one by one (libpq of Postgres 15). */
+const HOSTILE: Record<string, string> = {
+  PGSERVICE: 'elsewhere',
+  PGHOSTADDR: '192.0.2.1',
+  PGPORT: '9',
+  PGCHANNELBINDING: 'require',
+  PGGSSENCMODE: 'require',
+  PGSSLCRL: '/dev/null',
+  PGSSLCRLDIR: '/nonexistent',
+  PGTARGETSESSIONATTRS: 'standby',
+  PGOPTIONS: '-c role=app',
+  PGSSLMAXPROTOCOLVERSION: 'TLSv1.1',
+  PGSSLMINPROTOCOLVERSION: 'none',
+  PGSSLCOMPRESSION: 'x',
+};
+
+/** What stays: preferences of the user, and what has no effect on an instance. */
+const KEPT = [
+  ...['PGAPPNAME', 'PGCLIENTENCODING', 'PGCONNECT_TIMEOUT', 'PGDATESTYLE', 'PGGEQO', 'PGSYSCONFDIR', 'PGTZ'],
+  // Of 13 alone, which reads and ignores them.
+  ...['PGAUTHTYPE', 'PGTTY'],
+];
+
+const SHOW = "psql -X -A -t -c 'SHOW cluster_name'";
+
 /** Somebody without a setting for the database, whose directory for temporary files has a nasty name. */
 async function createPerson(database: string): Promise<{ cli: Cli; env: Record<string, string> }> {
   const cli = await Cli.create('developer');
@@ -100,5 +143,57 @@ describe.each([
     const { cli, env } = await createPerson(nasty);
     const outcome = await cli.execute([...argv, `${evaluate}; printf '%s' "$PGDATABASE"`], { env });
     expect(outcome).toMatchObject({ exitCode: 0, stdout: nasty });
+  });
+});
+
+describe.each(USES)('in $name', ({ argv, script }) => {
+  it('nothing follows when draupnir fails', async () => {
+    const { cli, env } = await createPerson('shop');
+    await cli.run(['config', 'set', 'domain', 'localhost:9']);
+    // The server is down, and the command line is wrong.
+    for (const command of ['new', 'env']) {
+      const use = script.replace('COMMAND', command).replace('AND', 'echo "went to $PGHOST"');
+      const outcome = await cli.execute([...argv, use], { env: { ...env, PGHOST: 'production' } });
+      expect(outcome).toMatchObject({ stdout: '', stderr: expect.stringMatching(/^error: /) as unknown });
+      expect(outcome.exitCode).not.toBe(0);
+    }
+  });
+
+  it('the instance is reached whatever variables of libpq were set', async () => {
+    const { cli, env } = await createPerson('shop');
+    const { id } = await server.api.createInstance(inject('e2e').imageId);
+    const use = script.replace('COMMAND', `env ${id}`).replace('AND', SHOW);
+    const outcome = await cli.execute([...argv, use], { env: { ...HOSTILE, ...env } });
+    expect(outcome).toEqual({ exitCode: 0, stdout: `draupnir-instance-${id}\n`, stderr: '' });
+  });
+});
+
+describe('the variables of libpq', () => {
+  it('do not keep psql from the instance, each by itself', async () => {
+    const { cli, env } = await createPerson('shop');
+    const { id } = await server.api.createInstance(inject('e2e').imageId);
+    const script = `line=$("$PROGRAM" env ${id})
+for setting; do (export "$setting"; eval "$line" && echo "$setting $(${SHOW} 2>&1)"); done`;
+    const settings = Object.entries(HOSTILE).map(([name, value]) => `${name}=${value}`);
+    const { stdout } = await cli.execute(['bash', '-c', script, 'bash', ...settings], { env });
+    expect(stdout).toBe(settings.map((setting) => `${setting} draupnir-instance-${id}\n`).join(''));
+  });
+
+  it('are all set, unset or kept on purpose, in every major', async () => {
+    const { postgres, majors, debianMajor } = getInstallation();
+    const names = new Set<string>();
+    for (const major of majors.filter((each) => each !== debianMajor)) {
+      const library = await readFile(join(postgres, String(major), 'lib/libpq.so.5'), 'latin1');
+      // PGRES_… are names of result codes.
+      for (const [name] of library.matchAll(/(?<![ -~])PG(?!RES_)[A-Z_]+(?=\0)/g)) names.add(name);
+    }
+    expect(names).toContain('PGSERVICE');
+    const { cli, env } = await createPerson('shop');
+    const [id] = await server.api.listInstanceIds();
+    const hostile = Object.fromEntries([...names].map((name) => [name, 'as before']));
+    const script = `eval "$("$PROGRAM" env ${String(id)})" && env`;
+    const { stdout } = await cli.execute(['bash', '-c', script], { env: { ...env, ...hostile } });
+    const kept = [...stdout.matchAll(/^(PG[A-Z_]+)=as before$/gm)].map(([, name]) => name);
+    expect(kept.sort()).toEqual(KEPT.sort());
   });
 });

@@ -50,7 +50,7 @@ describe('draupnir authenticate', () => {
     expect((await stat(cli.settings)).mode & 0o777).toBe(0o600);
 
     expect((await cli.run(['images', 'list'])).stdout).toContain('READY:  true');
-    const script = `eval $(draupnir new)\npsql -X -A -t -c 'SELECT count(*) FROM customers'`;
+    const script = `eval "$(draupnir new)" && psql -X -A -t -c 'SELECT count(*) FROM customers'`;
     expect(await cli.bash(script)).toMatchObject({ exitCode: 0, stdout: '60\n' });
     expect(await cli.listInstanceIds()).toHaveLength(1);
   });

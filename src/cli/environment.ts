@@ -1,6 +1,8 @@
 import { type CertificatePaths, writeCertificates } from './certificates.ts';
 import type { Instance, OwnedInstance } from './documents.ts';
+import { UNSET_VARIABLES } from './libpq-variables.ts';
 import { quoteAlways, quoteWhenNeeded } from './shell-quote.ts';
+import { formatUnset } from './shell-unset.ts';
 
 /** The database to connect to: the setting, else the caller's PGDATABASE, else `postgres`. */
 export function chooseDatabase(setting: string, callersDatabase: string | undefined): string {
@@ -16,7 +18,8 @@ export async function prepareExports(instance: OwnedInstance, databaseSetting: s
 /** The line for `eval` that makes psql and friends connect to an instance (contract: command line). */
 export function formatExports(instance: Instance, paths: CertificatePaths, database: string): string {
   return [
-    'export',
+    formatUnset(UNSET_VARIABLES),
+    '&& export',
     `PGHOST=${quoteWhenNeeded(instance.hostname)}`,
     `PGPORT=${instance.port}`,
     'PGUSER=draupnir',

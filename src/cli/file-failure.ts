@@ -9,10 +9,17 @@ const REASONS: Record<string, string> = {
   ENOSPC: 'no space left on the device',
   EROFS: 'the file system is read-only',
   ELOOP: 'too many symbolic links',
+  EDQUOT: 'disk quota exceeded',
+  EPIPE: 'its reader has gone',
 };
 
 /** Turns an error of node:fs into `cannot read FILE: permission denied`. */
-export function describeFileFailure(error: unknown, action: 'read' | 'write', file: string): CliError {
+export function describeFileFailure(
+  error: unknown,
+  action: 'read' | 'write',
+  file: string,
+  hint?: string,
+): CliError {
   const code = findErrorCode(error) ?? 'unknown error';
-  return new CliError(`cannot ${action} ${file}: ${REASONS[code] ?? code}`, { cause: error });
+  return new CliError(`cannot ${action} ${file}: ${REASONS[code] ?? code}`, { hint, cause: error });
 }

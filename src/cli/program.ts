@@ -11,22 +11,28 @@ import { addMigrateCommand } from './commands/migrate.ts';
 import { addNewCommand } from './commands/new.ts';
 import { addQuickstartCommand } from './commands/quickstart.ts';
 import { addServerCommand } from './commands/server.ts';
+import { isForEval } from './eval-failure.ts';
 import { EXIT_USAGE } from './failure.ts';
+import { exitOnSignals } from './interruption.ts';
 import { reportFailure } from './output.ts';
 
 const QUICK_START = `
 Quick start:
-  draupnir authenticate    sign in with Google, once
-  eval $(draupnir new)     create an instance and point this shell at it
-  psql                     use it
+  draupnir authenticate                sign in with Google, once
+  eval "$(draupnir new)" && psql       create an instance, point this shell at it, and use it
+
+  When draupnir new or draupnir env fails, eval fails, and what follows && does not run.
+  fish: eval (draupnir new); and psql
 
 Environment:
-  DRAUPNIR_SETTINGS        settings file to use instead of ~/.draupnir
-  NODE_EXTRA_CA_CERTS      file of further certificate authorities to trust
+  DRAUPNIR_SETTINGS                    settings file to use instead of ~/.draupnir
+  NODE_EXTRA_CA_CERTS                  file of further certificate authorities to trust
 `;
 
 /** Runs one command line, given without the program's own name, and sets the exit code of the process. */
 export async function runCommandLine(args: string[]): Promise<void> {
+  // A signal by itself would end the process without a word on stdout.
+  if (isForEval(args)) exitOnSignals();
   const program = buildProgram();
   try {
     if (args.length === 0) program.outputHelp();

@@ -3,28 +3,18 @@ import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { VERSION } from '../../../src/version.ts';
 import { imageResource, instanceDocument, instanceResource } from './support/resources.ts';
-import { TestUser } from './support/run-command-line.ts';
-import { apiError, type StubServer, startStubServer } from './support/stub-server.ts';
+import { createUser, TestUser, TOKEN } from './support/run-command-line.ts';
+import { apiError, startStubServer } from './support/stub-server.ts';
 import { createTestCertificates } from './support/test-certificates.ts';
 
 // Each test starts the program a few times, at a tenth of a second or more on a busy machine.
 vi.setConfig({ testTimeout: 30_000 });
 
-const TOKEN = '1/the-refresh-token-of-a-user';
-
-/** A user who has signed in at a server. */
-function createUser({ domain }: Pick<StubServer, 'domain'>, database = ''): TestUser {
-  const user = new TestUser();
-  const text = `Domain = "${domain}"\nDatabase = "${database}"\n[Token]\nRefreshToken = "${TOKEN}"\n`;
-  writeFileSync(user.settingsFile, text, { mode: 0o600 });
-  return user;
-}
-
 describe('draupnir', () => {
   it.each([[[]], [['help']], [['--help']]])('explains itself and the quick start (%j)', async (args) => {
     const { code, stdout, stderr } = await new TestUser().run(args);
     expect([code, stderr]).toEqual([0, '']);
-    expect(stdout).toMatch(/draupnir authenticate[^]*eval \$\(draupnir new\)[^]*psql/);
+    expect(stdout).toMatch(/draupnir authenticate[^]*eval "\$\(draupnir new\)" && psql/);
     expect(stdout).toContain('DRAUPNIR_SETTINGS');
   });
 
@@ -45,8 +35,6 @@ describe('draupnir', () => {
     [['images', 'bogus'], "error: unknown command 'bogus'"],
     [['images', 'list', '--bogus'], "error: unknown option '--bogus'"],
     [['images', 'list', 'more'], 'error: too many arguments'],
-    [['env'], "error: missing required argument 'id'"],
-    [['env', '1;id'], 'an id is a whole number such as 3'],
     [['instances', 'create', '0x10'], 'an id is a whole number such as 3'],
     [['instances', 'rotate', '1.0'], 'an id is a whole number such as 3'],
     [['instances', 'rotate'], "error: missing required argument 'id'"],
@@ -296,8 +284,10 @@ describe('draupnir env and new', () => {
     expect(code).toBe(0);
     const directory = readdirSync(user.home).find((name) => name.startsWith('draupnir-4-')) ?? '';
     const path = join(user.home, directory);
-    expect(stdout).toBe(
-      `export PGHOST=db.example.com PGPORT=16412 PGUSER=draupnir PGPASSWORD='' PGDATABASE=postgres ` +
+    const [before, line] = stdout.split(' && export ');
+    expect(before).toMatch(/^test .* unset PGSERVICE [A-Z ]+$/);
+    expect(line).toBe(
+      `PGHOST=db.example.com PGPORT=16412 PGUSER=draupnir PGPASSWORD='' PGDATABASE=postgres ` +
         `PGSSLMODE=verify-ca PGSSLROOTCERT='${path}/ca.crt' PGSSLCERT='${path}/client.crt' PGSSLKEY='${path}/client.key'\n`,
     );
     expect(readFileSync(join(path, 'client.key'), 'utf8')).toBe('the key\n');
@@ -375,6 +365,22 @@ describe('draupnir authenticate', () => {
     expect(code).toBe(1);
     expect(stderr).toContain('localhost:1');
     expect(stderr).not.toContain('unhandled');
+  });
+
+  it('says that nobody can sign in at this server, and nothing of a browser', async () => {
+    const detail = 'users cannot sign in at this server: its one token is the shared secret';
+    const body = apiError('sign_in_disabled', 'Sign-In Disabled', detail);
+    const stub = await startStubServer({ 'POST /access_tokens': { status: 403, body } });
+    const user = new TestUser();
+    await user.run(['config', 'set', 'domain', stub.domain]);
+    // It takes longer to start than the server to refuse.
+    const browser = join(user.home, 'browser');
+    writeFileSync(browser, '#!/bin/sh\n', { mode: 0o755 });
+    const { code, stdout, stderr } = await user.run(['--insecure', 'authenticate'], {
+      env: { BROWSER: browser },
+    });
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toMatch(new RegExp(`error: Sign-In Disabled \\(${detail}\\)\n$`));
   });
 
   it('does nothing for someone signed in, unless forced', async () => {

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { chooseDatabase, formatExports } from '../../../src/cli/environment.ts';
+import { UNSET_VARIABLES } from '../../../src/cli/libpq-variables.ts';
+import { formatUnset } from '../../../src/cli/shell-unset.ts';
 
 const instance = { id: 1, hostname: 'db.example.com', port: 16412, createdAt: new Date(0) };
 const paths = {
@@ -9,9 +11,12 @@ const paths = {
 };
 
 describe('the line for eval', () => {
-  it('has the form that scripts know', () => {
-    expect(formatExports(instance, paths, 'postgres')).toBe(
-      "export PGHOST=db.example.com PGPORT=16412 PGUSER=draupnir PGPASSWORD='' PGDATABASE=postgres " +
+  it('unsets, and then has the form that scripts know', () => {
+    const line = formatExports(instance, paths, 'postgres');
+    const unset = formatUnset(UNSET_VARIABLES);
+    expect(line.slice(0, unset.length)).toBe(unset);
+    expect(line.slice(unset.length)).toBe(
+      " && export PGHOST=db.example.com PGPORT=16412 PGUSER=draupnir PGPASSWORD='' PGDATABASE=postgres " +
         "PGSSLMODE=verify-ca PGSSLROOTCERT='/tmp/d/ca.crt' PGSSLCERT='/tmp/d/client.crt' PGSSLKEY='/tmp/d/client.key'",
     );
   });

@@ -7,7 +7,7 @@ import { printData } from '../output.ts';
 export function addEnvCommand(program: Command): void {
   program
     .command('env')
-    .description('print what makes a shell connect to an instance: eval $(draupnir env ID)')
+    .description('print the environment that connects to an instance: eval "$(draupnir env ID)" && psql')
     .argument('<id>', 'id of the instance', parseId)
     .action(async (id: number, _options: unknown, command: Command) => {
       const { prepareExports } = await import('../environment.ts');

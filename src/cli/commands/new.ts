@@ -6,7 +6,9 @@ import { printData, printNotice } from '../output.ts';
 export function addNewCommand(program: Command): void {
   program
     .command('new')
-    .description('create an instance of the latest image and print its environment: eval $(draupnir new)')
+    .description(
+      'create an instance of the latest image and print its environment: eval "$(draupnir new)" && psql',
+    )
     .action(async (_options: unknown, command: Command) => {
       const { createInstanceOf } = await import('../create-instance.ts');
       const { prepareExports } = await import('../environment.ts');

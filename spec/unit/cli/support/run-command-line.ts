@@ -1,5 +1,7 @@
-import { execFile } from 'node:child_process';
+import { type ChildProcess, execFile } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { StubServer } from './stub-server.ts';
 import { createTemporaryDirectory } from './temporary-directory.ts';
 
 const ROOT = join(import.meta.dirname, '../../../..');
@@ -12,6 +14,23 @@ export interface Outcome {
   code: number | null;
   stdout: string;
   stderr: string;
+}
+
+/** A command that was started. */
+export interface Running {
+  child: ChildProcess;
+  outcome: Promise<Outcome>;
+}
+
+/** The token of users who have signed in. */
+export const TOKEN = '1/the-refresh-token-of-a-user';
+
+/** A user who has signed in at a server. */
+export function createUser({ domain }: Pick<StubServer, 'domain'>, database = ''): TestUser {
+  const user = new TestUser();
+  const text = `Domain = "${domain}"\nDatabase = "${database}"\n[Token]\nRefreshToken = "${TOKEN}"\n`;
+  writeFileSync(user.settingsFile, text, { mode: 0o600 });
+  return user;
 }
 
 /** A user with a home of their own, which also takes temporary files, and nothing else in the environment. */
@@ -30,7 +49,14 @@ export class TestUser {
     args: string[],
     options: { env?: Record<string, string>; stdin?: string } = {},
   ): Promise<Outcome> {
-    return await this.#execute(process.execPath, [ENTRY, ...args], options);
+    const { child, outcome } = this.start(args, options);
+    child.stdin?.end(options.stdin ?? '');
+    return await outcome;
+  }
+
+  /** Starts `draupnir` from source; its stdin stays open. */
+  start(args: string[], { env }: { env?: Record<string, string> } = {}): Running {
+    return this.#execute(process.execPath, [ENTRY, ...args], env);
   }
 
   /** Runs a shell script in which `$draupnir` is the command. */
@@ -39,21 +65,30 @@ export class TestUser {
     script: string,
     options: { env?: Record<string, string> } = {},
   ): Promise<Outcome> {
-    const env = { ...options.env, draupnir: `${process.execPath} ${ENTRY}` };
-    return await this.#execute(shell, ['-c', script], { env });
+    const { child, outcome } = this.#execute(shell, ['-c', script], this.#withCommand(options.env));
+    child.stdin?.end();
+    return await outcome;
   }
 
-  async #execute(
-    file: string,
-    args: string[],
-    { env, stdin }: { env?: Record<string, string>; stdin?: string },
-  ): Promise<Outcome> {
+  /**
+   * Starts a shell script as {@link runShell} does, on a terminal of its own (script(1)): what is written to stdin is typed
+   * there, and stdout has all that it shows, with its line ends.
+   */
+  startOnTerminal(script: string): Running {
+    const args = ['--quiet', '--return', '--flush', '--command', script, '/dev/null'];
+    return this.#execute('script', args, this.#withCommand({ SHELL: '/bin/bash' }));
+  }
+
+  #withCommand(env: Record<string, string> = {}): Record<string, string> {
+    return { ...env, draupnir: `${process.execPath} ${ENTRY}` };
+  }
+
+  #execute(file: string, args: string[], env?: Record<string, string>): Running {
     const { promise, resolve } = Promise.withResolvers<Outcome>();
     const options = { env: { ...this.environment, ...env }, timeout: 20_000 };
     const child = execFile(file, args, options, (_error, stdout, stderr) =>
       resolve({ code: child.exitCode, stdout, stderr }),
     );
-    child.stdin?.end(stdin ?? '');
-    return await promise;
+    return { child, outcome: promise };
   }
 }
