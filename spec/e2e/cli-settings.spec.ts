@@ -1,8 +1,8 @@
-import { open, readdir, readFile, stat } from 'node:fs/promises';
+import { open, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { Cli } from './support/cli.ts';
 import { run } from './support/command.ts';
-import { DEVELOPER, getInstallation } from './support/installation.ts';
+import { DEVELOPER, getInstallation, UPLOAD_USER } from './support/installation.ts';
 import { useServer } from './support/use-server.ts';
 
 /** Contract: command line, "Settings file": shared with the client of the original, both ways. */
@@ -30,6 +30,9 @@ const JSON_FORM = (domain: string): string =>
       expiry: '2019-06-27T14:33:49.123456789+01:00',
     },
   });
+
+/** What `config show` prints where nothing is set. */
+const DEFAULTS = 'Domain: set-me-to-a-real-domain\nAccess Token: ****\nDatabase: \n';
 
 /** Somebody whose settings are where they are by default. */
 const HOME_ONLY = { env: { DRAUPNIR_SETTINGS: '' } };
@@ -106,6 +109,67 @@ describe('the settings file', () => {
     expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
     expect(stderr).toMatch(/^error: cannot write .*\.draupnir: permission denied\n/);
     expect(await readFile(file, 'utf8')).toBe(TOML('old.example.com'));
+  });
+
+  it('is not needed by commands that store nothing: without a home, or with one that is read-only', async () => {
+    const cli = await Cli.createWithoutSettings();
+    const shown = { exitCode: 0, stdout: DEFAULTS, stderr: '' };
+    await run(['chmod', '0500', cli.dir]);
+    for (const HOME of [cli.dir, `${cli.dir}/missing`, '/dev/null']) {
+      const options = { env: { ...HOME_ONLY.env, HOME } };
+      expect(await cli.run(['config', 'show'], options)).toEqual(shown);
+      expect(await cli.run(['images', 'list'], options)).toEqual({
+        exitCode: 78,
+        stdout: '',
+        stderr: `error: ${HOME}/.draupnir: no server is set\nhint: draupnir config set domain draupnir.example.com\n`,
+      });
+      const { exitCode, stderr } = await cli.run(['config', 'set', 'database', 'x'], options);
+      expect(exitCode).toBe(1);
+      expect(stderr).toMatch(/^error: cannot write .*\nhint: DRAUPNIR_SETTINGS=FILE .*\n$/);
+    }
+    expect(await readdir(cli.dir)).toEqual([]);
+  });
+
+  it('is in the home of the password database when HOME is empty, and nowhere for a user who has none', async () => {
+    const cli = await Cli.createWithoutSettings();
+    const { program } = getInstallation();
+    const show = async (argv: readonly string[], user: string) => {
+      const script = `cd '${cli.dir}' && exec "$@"`;
+      const env = { ...HOME_ONLY.env, HOME: '' };
+      return cli.execute(['bash', '-c', script, 'bash', ...argv], { user, env });
+    };
+    expect(await show([program, 'config', 'show'], UPLOAD_USER)).toMatchObject({
+      exitCode: 0,
+      stdout: DEFAULTS,
+    });
+    // No user has this id.
+    const nobody = ['setpriv', '--reuid=2999999999', '--regid=2999999999', '--clear-groups', '--', program];
+    expect(await show([...nobody, 'config', 'show'], 'root')).toEqual({
+      exitCode: 0,
+      stdout: DEFAULTS,
+      stderr: '',
+    });
+    expect(await show([...nobody, 'config', 'set', 'database', 'x'], 'root')).toEqual({
+      exitCode: 78,
+      stdout: '',
+      stderr:
+        'error: there is no home directory to keep the settings in\n' +
+        'hint: DRAUPNIR_SETTINGS=FILE keeps the settings in another file\n',
+    });
+    expect(await readdir(cli.dir)).toEqual([]);
+    const home = (await run(['getent', 'passwd', UPLOAD_USER])).split(':')[5] ?? '';
+    expect(await readdir(home)).toContain('.draupnir');
+    await rm(`${home}/.draupnir`);
+    await expect(stat('/.draupnir')).rejects.toThrow('ENOENT');
+  });
+
+  it('has to be writable before anybody signs in', async () => {
+    const cli = await Cli.createWithoutSettings();
+    await cli.writeFile('.draupnir', TOML('localhost:9').replace(DEVELOPER, ''));
+    await run(['chmod', '0500', cli.dir]);
+    const { exitCode, stderr } = await cli.run(['authenticate'], HOME_ONLY);
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/^error: cannot write .*\.draupnir: permission denied\nhint: /);
   });
 
   it.each([

@@ -1,8 +1,10 @@
 import { mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Credentials } from './documents.ts';
 import { describeFileFailure } from './file-failure.ts';
+
+const TEMPORARY_HINT = 'TMPDIR=DIRECTORY keeps the certificates in another directory';
 
 /** Where libpq finds what it connects with. */
 export interface CertificatePaths {
@@ -20,9 +22,9 @@ export async function writeCertificates(
   instanceId: number,
   credentials: Credentials,
 ): Promise<CertificatePaths> {
-  const prefix = join(tmpdir(), `draupnir-${instanceId}-`);
-  const directory = await mkdtemp(prefix).catch((error: unknown) => {
-    throw describeFileFailure(error, 'write', `${prefix}XXXXXX`);
+  const name = `draupnir-${instanceId}-`;
+  const directory = await createDirectory(name).catch((error: unknown) => {
+    throw describeFileFailure(error, 'write', join(tmpdir(), `${name}XXXXXX`), TEMPORARY_HINT);
   });
   const paths: CertificatePaths = {
     rootCertificate: join(directory, 'ca.crt'),
@@ -36,9 +38,14 @@ export async function writeCertificates(
     await writeNew(paths.clientKey, credentials.clientKey, 0o600);
   } catch (error) {
     await rm(directory, { recursive: true, force: true });
-    throw describeFileFailure(error, 'write', directory);
+    throw describeFileFailure(error, 'write', directory, TEMPORARY_HINT);
   }
   return paths;
+}
+
+async function createDirectory(prefix: string): Promise<string> {
+  // A shell changes its directory after eval: with a relative TMPDIR the paths would be wrong then.
+  return await mkdtemp(join(resolve(tmpdir()), prefix));
 }
 
 async function writeNew(file: string, text: string, mode: number): Promise<void> {

@@ -1,29 +1,53 @@
 import { randomBytes } from 'node:crypto';
-import { open, readFile, readlink, rename, rm, stat } from 'node:fs/promises';
-import { homedir } from 'node:os';
+import { access, constants, open, readFile, readlink, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { findErrorCode } from './failure.ts';
+import { CliError, EXIT_CONFIG, findErrorCode } from './failure.ts';
 import { describeFileFailure } from './file-failure.ts';
+import { findHome } from './home.ts';
 import { printWarning } from './output.ts';
 import { createSettings, formatSettings, parseSettings, type Settings } from './settings.ts';
 
-/** Where the settings are: `~/.draupnir`, or the file that DRAUPNIR_SETTINGS names. */
+const OTHER_FILE_HINT = 'DRAUPNIR_SETTINGS=FILE keeps the settings in another file';
+
+/** Where the settings are: `~/.draupnir`, or the file that DRAUPNIR_SETTINGS names; undefined without a home. */
+export function findSettingsFile(): string | undefined {
+  const { DRAUPNIR_SETTINGS } = process.env;
+  if (DRAUPNIR_SETTINGS) return DRAUPNIR_SETTINGS;
+  const home = findHome();
+  return home === undefined ? undefined : join(home, '.draupnir');
+}
+
+/** As {@link findSettingsFile}, for commands that store something. Throws `CliError`. */
 export function getSettingsFile(): string {
-  return process.env.DRAUPNIR_SETTINGS || join(homedir(), '.draupnir');
+  const file = findSettingsFile();
+  if (file !== undefined) return file;
+  throw new CliError('there is no home directory to keep the settings in', {
+    hint: OTHER_FILE_HINT,
+    exitCode: EXIT_CONFIG,
+  });
 }
 
 /**
- * Loads the settings; writes a file of defaults when there is none. Warns on stderr when others may read it.
- * Throws `CliError` when it cannot be read, written or understood.
+ * Loads the settings, the defaults where there are none; these are written to the file if it can be. Warns on stderr
+ * when others may read it. Throws `CliError` when it cannot be read or understood.
  */
-export async function loadSettings(file: string): Promise<Settings> {
+export async function loadSettings(file: string | undefined): Promise<Settings> {
+  if (file === undefined) return createSettings();
   const text = await findText(file);
-  if (text === undefined) {
-    const settings = createSettings();
-    await saveSettings(file, settings);
-    return settings;
+  if (text !== undefined) return parseSettings(text, file);
+  const settings = createSettings();
+  // Reading must work where nothing can be stored: with a home that is missing, read-only or full.
+  await saveSettings(file, settings).catch(() => undefined);
+  return settings;
+}
+
+/** Throws `CliError` where {@link saveSettings} would, as far as that shows before: the directory is not writable. */
+export async function requireWritable(file: string): Promise<void> {
+  try {
+    await access(dirname(await followLinks(file)), constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw describeFileFailure(error, 'write', file, OTHER_FILE_HINT);
   }
-  return parseSettings(text, file);
 }
 
 /** Loads the settings, lets `change` alter them and saves them. Throws `CliError`. */
@@ -45,7 +69,7 @@ export async function saveSettings(file: string, settings: Settings): Promise<vo
   try {
     await replaceFile(await followLinks(file), text);
   } catch (error) {
-    throw describeFileFailure(error, 'write', file);
+    throw describeFileFailure(error, 'write', file, OTHER_FILE_HINT);
   }
 }
 
@@ -57,8 +81,9 @@ async function findText(file: string): Promise<string | undefined> {
     }
     return await readFile(file, 'utf8');
   } catch (error) {
-    if (findErrorCode(error) === 'ENOENT') return undefined;
-    throw describeFileFailure(error, 'read', file);
+    // ENOTDIR: HOME=/dev/null, as users of no home have it.
+    if (['ENOENT', 'ENOTDIR'].includes(findErrorCode(error) ?? '')) return undefined;
+    throw describeFileFailure(error, 'read', file, OTHER_FILE_HINT);
   }
 }
 

@@ -27,6 +27,7 @@ export type ErrorKind =
   | 'database_unavailable'
   | 'identity_provider_unavailable'
   | 'oauth_error'
+  | 'sign_in_disabled'
   | 'too_many_logins'
   | 'audit_log_unavailable';
 

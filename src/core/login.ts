@@ -62,8 +62,8 @@ export interface Logins {
   /** The browser comes back; resolves to the address of who signed in. Throws `LoginFailure`, of which the waiting client is told too. */
   complete(callback: Callback): Promise<string>;
   /**
-   * The client waits; ends early when the signal fires. Throws the DomainErrors `oauth_error`, which names no reason, and
-   * `too_many_logins`.
+   * The client waits; ends early when the signal fires. Throws the DomainErrors `oauth_error`, which names no reason,
+   * `too_many_logins` and `sign_in_disabled`.
    */
   wait(state: string, signal: AbortSignal): Promise<ClientToken>;
   /** Sends all waiting clients away. */

@@ -90,6 +90,7 @@ const SHAPES: Record<
     title: 'OAuth Error',
     detail: 'There was some oauth error',
   },
+  sign_in_disabled: { id: 'sign_in_disabled', status: 403, title: 'Sign-In Disabled' },
   identity_provider_unavailable: {
     id: 'identity_provider_unavailable',
     status: 503,

@@ -50,11 +50,11 @@ export function composeIdentity(
   const secret = new SharedSecretAuthenticator(config.sharedSecret);
   if (config.environment === 'test') {
     const stub = new StubAuthenticator(config.trustedUserEmailDomain);
-    return { authenticator: new FirstMatch([secret, stub]), logins: new NoLogins() };
+    return { authenticator: new FirstMatch([secret, stub]), logins: new NoLogins('oauth_error') };
   }
   const { sealer, log } = parts;
   const { oauth } = config;
-  if (!oauth.enabled) return { authenticator: secret, logins: new NoLogins() };
+  if (!oauth.enabled) return { authenticator: secret, logins: new NoLogins('sign_in_disabled') };
   const deadlineMs = limits.providerDeadlineMs ?? PROVIDER_DEADLINE_MS;
   const clock = limits.now ? { now: limits.now } : {};
   const provider = new GoogleProvider({ ...oauth, deadlineMs });

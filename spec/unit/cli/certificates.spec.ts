@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, isAbsolute, join, relative } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { writeCertificates } from '../../../src/cli/certificates.ts';
 import { createTemporaryDirectory } from './support/temporary-directory.ts';
@@ -47,6 +47,13 @@ describe('certificates', () => {
     ];
     expect(first.clientKey).not.toBe(second.clientKey);
     expect(readdirSync(directory)).toHaveLength(2);
+  });
+
+  it('have absolute paths, though TMPDIR is relative: the shell may change its directory', async () => {
+    vi.stubEnv('TMPDIR', relative(process.cwd(), directory));
+    const paths = await writeCertificates(7, credentials);
+    expect(dirname(dirname(paths.clientKey))).toBe(directory);
+    expect(Object.values(paths).every((path: string) => isAbsolute(path))).toBe(true);
   });
 
   it('that have no place to go are a plain failure', async () => {

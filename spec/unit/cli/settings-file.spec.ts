@@ -8,11 +8,13 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   getSettingsFile,
   loadSettings,
+  requireWritable,
   saveSettings,
   updateSettings,
 } from '../../../src/cli/settings-file.ts';
@@ -25,6 +27,8 @@ beforeEach(() => {
   directory = createTemporaryDirectory();
   file = join(directory, '.draupnir');
 });
+
+afterEach(() => void vi.unstubAllEnvs());
 
 const modeOf = (path: string): number => statSync(path).mode & 0o777;
 
@@ -115,9 +119,26 @@ describe('settings file', () => {
   it('that cannot be read is named together with the reason', async () => {
     mkdirSync(file, { mode: 0o700 });
     await expect(loadSettings(file)).rejects.toThrow(`cannot read ${file}: it is a directory`);
-    await expect(loadSettings(join(directory, 'missing', 'file'))).rejects.toThrow(
-      'no such file or directory',
-    );
+  });
+
+  it.each([
+    ['a directory that is missing', 'missing/.draupnir', 'no such file or directory'],
+    ['a home that is no directory', 'file/.draupnir', 'a part of its path is not a directory'],
+  ])('in %s can be read but not changed', async (_what, path, reason) => {
+    writeFileSync(join(directory, 'file'), '');
+    const elsewhere = join(directory, path);
+    expect(await loadSettings(elsewhere)).toEqual(createSettings());
+    const change = updateSettings(elsewhere, () => undefined);
+    await expect(change).rejects.toMatchObject({
+      message: `cannot write ${elsewhere}: ${reason}`,
+      hint: 'DRAUPNIR_SETTINGS=FILE keeps the settings in another file',
+    });
+    await expect(requireWritable(elsewhere)).rejects.toThrow(`cannot write ${elsewhere}: ${reason}`);
+    expect(readdirSync(directory)).toEqual(['file']);
+  });
+
+  it('that does not exist yet can be written where its directory can', async () => {
+    await expect(requireWritable(file)).resolves.toBeUndefined();
   });
 
   it('is ~/.draupnir unless DRAUPNIR_SETTINGS names another', () => {
@@ -126,6 +147,11 @@ describe('settings file', () => {
     expect(getSettingsFile()).toBe('/home/me/.draupnir');
     vi.stubEnv('DRAUPNIR_SETTINGS', '/srv/settings');
     expect(getSettingsFile()).toBe('/srv/settings');
-    vi.unstubAllEnvs();
+  });
+
+  it.each(['', 'home', './'])('is in the home of the password database when HOME is "%s"', (home) => {
+    vi.stubEnv('HOME', home);
+    vi.stubEnv('DRAUPNIR_SETTINGS', '');
+    expect(getSettingsFile()).toBe(join(userInfo().homedir, '.draupnir'));
   });
 });

@@ -48,7 +48,7 @@ export function createApp(versionCheck: VersionCheck = 'exact', options: AppOpti
     images: world.images,
     instances: world.instances,
     credentials: world.credentials,
-    logins: options.logins ?? new NoLogins(),
+    logins: options.logins ?? new NoLogins('oauth_error'),
     readiness: new Readiness(options.readiness ?? []),
     authenticator,
     audit,

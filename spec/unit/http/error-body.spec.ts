@@ -54,6 +54,7 @@ const EXPECTED: Record<ErrorKind, object> = {
     REASON,
   ),
   oauth_error: errorObject('bad_request', 400, 'OAuth Error', 'There was some oauth error'),
+  sign_in_disabled: errorObject('sign_in_disabled', 403, 'Sign-In Disabled', REASON),
   audit_log_unavailable: errorObject('audit_log_unavailable', 503, 'Audit Log Unavailable', REASON),
   too_many_logins: errorObject('too_many_logins', 503, 'Too Many Logins', REASON),
   instance_failed: errorObject('instance_failed', 503, 'Instance Failed', REASON),

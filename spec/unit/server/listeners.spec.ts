@@ -49,7 +49,7 @@ function createParts() {
       requestTimeoutMs: 1000,
     },
     isProxy: () => false,
-    logins: new NoLogins(),
+    logins: new NoLogins('oauth_error'),
     readiness: new Readiness([]),
     authenticator: new FakeAuthenticator(),
     versionCheck: 'exact' as const,

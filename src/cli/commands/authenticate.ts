@@ -18,13 +18,20 @@ async function authenticate({ force }: { force?: boolean }, command: Command): P
     return;
   }
 
+  const { getSettingsFile, requireWritable, updateSettings } = await import('../settings-file.ts');
+  const file = getSettingsFile();
+  // Before the user has gone through the sign-in for nothing.
+  await requireWritable(file);
+
   const { randomBytes } = await import('node:crypto');
   const state = randomBytes(16).toString('hex');
   // Together: the server refuses to wait, or cannot be reached, while the browser is still starting.
-  const [token] = await Promise.all([
-    client.createAccessToken(state),
-    openBrowser(client.getSignInUrl(state)),
-  ]);
+  const refused = new AbortController();
+  const waiting = client.createAccessToken(state).catch((error: unknown) => {
+    refused.abort();
+    throw error;
+  });
+  const [token] = await Promise.all([waiting, openBrowser(client.getSignInUrl(state), refused.signal)]);
 
   if (token.refresh_token === '') {
     const { CliError } = await import('../failure.ts');
@@ -32,9 +39,8 @@ async function authenticate({ force }: { force?: boolean }, command: Command): P
       hint: 'remove Draupnir at https://myaccount.google.com/permissions and authenticate again',
     });
   }
-  const { getSettingsFile, updateSettings } = await import('../settings-file.ts');
   // Minutes may have passed: change the file as it is now.
-  await updateSettings(getSettingsFile(), (current) => {
+  await updateSettings(file, (current) => {
     const expiry = new Date(token.expiry);
     current.token = {
       accessToken: token.access_token,
@@ -46,15 +52,21 @@ async function authenticate({ force }: { force?: boolean }, command: Command): P
   printNotice('successfully authenticated');
 }
 
-/** Opens the browser. The link is shown in any case: whether a window appeared, and on whose screen, nobody tells us. */
-async function openBrowser(url: string): Promise<void> {
+/**
+ * Opens the browser. The link is shown in any case, since nothing reports whether a window appeared, and on whose
+ * screen; but not when `refused` has fired by then.
+ */
+async function openBrowser(url: string, refused: AbortSignal): Promise<void> {
+  const print = (text: string): void => {
+    if (!refused.aborted) printNotice(text);
+  };
   try {
     const { default: open } = await import('open');
     const browser = await open(url);
-    // Not being able to start is told before; what comes after, the link makes up for.
+    // A browser that cannot be started is reported before; what comes after, the link makes up for.
     browser.on('error', () => undefined);
-    printNotice(`your browser should open; if it does not, visit this link: ${url}`);
+    print(`your browser should open; if it does not, visit this link: ${url}`);
   } catch {
-    printNotice(`visit this link in your browser: ${url}`);
+    print(`visit this link in your browser: ${url}`);
   }
 }

@@ -26,8 +26,8 @@ export function addConfigCommands(program: Command): void {
 }
 
 async function showSettings(): Promise<void> {
-  const { getSettingsFile, loadSettings } = await import('../settings-file.ts');
-  const { domain, database, token } = await loadSettings(getSettingsFile());
+  const { findSettingsFile, loadSettings } = await import('../settings-file.ts');
+  const { domain, database, token } = await loadSettings(findSettingsFile());
   printData(`Domain: ${domain}`);
   printData(`Access Token: ${maskToken(token.accessToken || token.refreshToken)}`);
   printData(`Database: ${database}`);
