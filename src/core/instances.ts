@@ -21,6 +21,7 @@ import { Laps } from './laps.ts';
 import type { Limiter } from './limiter.ts';
 import type { InstanceCredentials } from './instance-credentials.ts';
 import { handOver, make } from './instance-creation.ts';
+import { groupByImage } from './instance-owners.ts';
 import { InstanceReservations } from './instance-reservations.ts';
 import type { Log } from './log.ts';
 import type { Meter } from './meter.ts';
@@ -87,6 +88,11 @@ export class Instances {
   async list(caller: Caller): Promise<Instance[]> {
     const instances = await this.#parts.store.listByOwner(caller.email);
     return instances.filter((instance) => owns(caller, instance));
+  }
+
+  /** All that users have, by image. Throws `forbidden`. */
+  async groupByImage(caller: Caller): Promise<Map<number, Instance[]>> {
+    return groupByImage(caller, await this.#parts.store.list());
   }
 
   /** The caller's own instance; lets the caller's address in. Throws `not_found`, `firewall_unavailable`. */

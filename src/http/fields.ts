@@ -24,6 +24,11 @@ export function requireKnownFields({ type, standard, onRequest }: Fields) {
   };
 }
 
+/** Whether a request asks for a field by its name. */
+export function namesField(request: FastifyRequest, { type }: Fields, name: string): boolean {
+  return listNames(request, type)?.includes(name) ?? false;
+}
+
 /**
  * The attributes to send of all there are: the frozen set, or exactly those that the request names, as
  * `fields[images]=ready,status` does (JSON:API 1.1, "Sparse Fieldsets").

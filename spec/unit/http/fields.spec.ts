@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { createApp, expectEnvelope } from './app-under-test.ts';
+import type { InstanceStatus } from '../../../src/core/instance.ts';
+import { createApp, errorObject, expectEnvelope } from './app-under-test.ts';
 
 const NEW_IMAGE = JSON.stringify({
   data: { attributes: { backed_up_at: '2017-05-01T12:00:00Z', anonymisation_script: 'SELECT 1' } },
@@ -44,10 +45,44 @@ describe('sparse fieldsets', () => {
       expect(answer.json()).toMatchObject({
         id: 'bad_request',
         detail:
-          'fields[images] may name backed_up_at, created_at, failure, progress, ready, status, updated_at',
+          'fields[images] may name backed_up_at, created_at, failure, instances, progress, ready, status, updated_at',
       });
     },
   );
+
+  it('name the instances of an image and their owners, for the upload user alone', async () => {
+    const { send, imageStore, store } = createApp();
+    const [image, other] = [imageStore.add('ready'), imageStore.add('ready')];
+    const add = (userEmail: string, status: InstanceStatus, imageId = image) =>
+      String(store.add({ imageId, userEmail, status }));
+    const [ada, bob] = [add('ada@example.com', 'ready'), add('bob@example.com', 'creating')];
+    add('', 'ready');
+    add('bob@example.com', 'destroying');
+    const upload = add('upload', 'stopped', other);
+
+    const query = 'fields[images]=instances';
+    const one = await send('upload', { url: `/images/${image}?${query}` });
+    const instances = [
+      { id: ada, owner: 'ada@example.com' },
+      { id: bob, owner: 'bob@example.com' },
+    ];
+    expect(one.json()).toEqual({ data: { type: 'images', id: String(image), attributes: { instances } } });
+    expect((await send('upload', { url: `/images?${query}` })).json()).toMatchObject({
+      data: [{ attributes: { instances } }, { attributes: { instances: [{ id: upload, owner: 'upload' }] } }],
+    });
+    for (const url of [`/images/${image}?${query}`, `/images?${query}`]) {
+      const refused = await send('ada', { url });
+      expectEnvelope(refused);
+      expect(refused.json()).toEqual(
+        errorObject(
+          'forbidden',
+          403,
+          'Forbidden',
+          'only the upload user may see which instances an image has',
+        ),
+      );
+    }
+  });
 
   it('that cannot be sent keep anything from being made', async () => {
     const { send, images } = await createAppWithImage();

@@ -6,9 +6,10 @@ import { sendJson } from '../answer.ts';
 import { withAttributes } from '../body.ts';
 import { DomainError } from '../../core/errors.ts';
 import type { Image } from '../../core/image.ts';
+import type { Instance } from '../../core/instance.ts';
 import { formatTime } from '../../wire.ts';
 import type { ImageResource } from '../../wire.ts';
-import { requireKnownFields, selectAttributes } from '../fields.ts';
+import { namesField, requireKnownFields, selectAttributes } from '../fields.ts';
 import type { Fields } from '../fields.ts';
 import { getCaller, requireCaller, requireVersion } from '../identity.ts';
 import { registerResource } from '../resource.ts';
@@ -24,7 +25,7 @@ const NewImage = Type.Object({
 const FIELDS: Fields = {
   type: 'images',
   standard: ['backed_up_at', 'created_at', 'ready', 'updated_at'],
-  onRequest: ['status', 'progress', 'failure'],
+  onRequest: ['status', 'progress', 'failure', 'instances'],
 };
 
 /** `/images` and below. */
@@ -34,8 +35,9 @@ export function registerImages(app: FastifyInstance, parts: RouteParts): void {
 
   registerResource(app, '/images', guards, {
     GET: async (request, reply) => {
+      const toResource = await prepareResources(parts, request);
       const all = await images.list();
-      return sendJson(reply, { data: all.map((image) => toResource(parts, request, image)) });
+      return sendJson(reply, { data: all.map(toResource) });
     },
     POST: withAttributes(NewImage, async (attributes, request, reply) => {
       const backedUpAt = new Date(attributes.backed_up_at);
@@ -46,13 +48,13 @@ export function registerImages(app: FastifyInstance, parts: RouteParts): void {
         verificationScript: attributes.verification_script,
       });
       noteObject(request, `images/${image.id}`);
-      return sendJson(reply.code(201), toDocument(parts, request, image));
+      return sendJson(reply.code(201), await toDocument(parts, request, image));
     }),
   });
 
   registerResource(app, '/images/:id', guards, {
     GET: async (request, reply) =>
-      sendJson(reply, toDocument(parts, request, await images.get(getId(request)))),
+      sendJson(reply, await toDocument(parts, request, await images.get(getId(request)))),
     DELETE: async (request, reply) => {
       await images.destroy(getCaller(request), getId(request));
       return reply.code(204).send();
@@ -63,11 +65,13 @@ export function registerImages(app: FastifyInstance, parts: RouteParts): void {
     POST: async (request, reply) => {
       const id = getId(request);
       if (!prefersAsync(request)) {
-        return sendJson(reply, toDocument(parts, request, await images.finalise(getCaller(request), id)));
+        const ready = await images.finalise(getCaller(request), id);
+        return sendJson(reply, await toDocument(parts, request, ready));
       }
       const image = await images.beginFinalising(getCaller(request), id);
       void reply.header('preference-applied', 'respond-async').header('location', `/images/${id}`);
-      return sendJson(reply.code(image.status === 'ready' ? 200 : 202), toDocument(parts, request, image));
+      const status = image.status === 'ready' ? 200 : 202;
+      return sendJson(reply.code(status), await toDocument(parts, request, image));
     },
   });
 }
@@ -78,23 +82,35 @@ function prefersAsync(request: FastifyRequest): boolean {
   return preferences.some((preference) => /^respond-async\b/i.test(preference.trim()));
 }
 
-function toDocument(parts: Pick<RouteParts, 'images'>, request: FastifyRequest, image: Image): object {
-  return { data: toResource(parts, request, image) };
+async function toDocument(parts: RouteParts, request: FastifyRequest, image: Image): Promise<object> {
+  const toResource = await prepareResources(parts, request);
+  return { data: toResource(image) };
 }
 
-function toResource({ images }: Pick<RouteParts, 'images'>, request: FastifyRequest, image: Image): object {
-  const standard: ImageResource['attributes'] = {
-    backed_up_at: formatTime(image.backedUpAt),
-    created_at: formatTime(image.createdAt),
-    ready: image.status === 'ready',
-    updated_at: formatTime(image.updatedAt),
+/** Loads what the resources of an answer have in common; returns what makes one. Throws `forbidden`. */
+async function prepareResources(
+  { images, instances }: RouteParts,
+  request: FastifyRequest,
+): Promise<(image: Image) => object> {
+  const named = namesField(request, FIELDS, 'instances');
+  const byImage = named ? await instances.groupByImage(getCaller(request)) : new Map<number, Instance[]>();
+  return (image) => {
+    const standard: ImageResource['attributes'] = {
+      backed_up_at: formatTime(image.backedUpAt),
+      created_at: formatTime(image.createdAt),
+      ready: image.status === 'ready',
+      updated_at: formatTime(image.updatedAt),
+    };
+    const attributes = selectAttributes(request, FIELDS, {
+      ...standard,
+      status: image.status,
+      progress: images.getProgress(image.id) ?? null,
+      failure: image.failure ?? null,
+      instances: (byImage.get(image.id) ?? []).map(({ id, userEmail }) => ({
+        id: String(id),
+        owner: userEmail,
+      })),
+    });
+    return { type: 'images', id: String(image.id), attributes };
   };
-  const all = {
-    ...standard,
-    status: image.status,
-    progress: images.getProgress(image.id) ?? null,
-    failure: image.failure ?? null,
-  };
-  const attributes = selectAttributes(request, FIELDS, all);
-  return { type: 'images', id: String(image.id), attributes };
 }
