@@ -3,11 +3,19 @@ import { JSON_TYPE, type TokenBody } from '../wire.ts';
 import {
   type Image,
   type Instance,
+  LISTED_IMAGE_FIELDS,
+  LISTED_INSTANCE_FIELDS,
+  type ListedImage,
+  type ListedInstance,
   MalformedAnswer,
+  type OwnedByUser,
   type OwnedInstance,
   readImage,
   readInstance,
+  readInstancesOfImage,
   readList,
+  readListedImage,
+  readListedInstance,
   readOne,
   readOwnedInstance,
   readToken,
@@ -51,6 +59,18 @@ export class ApiClient {
     return await this.#call('GET', '/images', (answer) => readList(answer, readImage));
   }
 
+  /** As `listImages`, with what a list for people shows. */
+  async listImagesWithStatus(): Promise<ListedImage[]> {
+    const path = `/images?fields[images]=${LISTED_IMAGE_FIELDS}`;
+    return await this.#call('GET', path, (answer) => readList(answer, readListedImage));
+  }
+
+  /** The instances that users have of an image; for the upload user. */
+  async listInstancesOfImage(id: number): Promise<OwnedByUser[]> {
+    const path = `/images/${id}?fields[images]=instances`;
+    return await this.#call('GET', path, (answer) => readOne(answer, readInstancesOfImage));
+  }
+
   /** Finds the image a new instance should be made of: ready, and updated last. */
   async findLatestImage(): Promise<Image | undefined> {
     const ready = (await this.listImages()).filter((image) => image.ready);
@@ -83,6 +103,12 @@ export class ApiClient {
 
   async listInstances(): Promise<Instance[]> {
     return await this.#call('GET', '/instances', (answer) => readList(answer, readInstance));
+  }
+
+  /** As `listInstances`, with what a list for people shows. */
+  async listInstancesWithStatus(): Promise<ListedInstance[]> {
+    const path = `/instances?fields[instances]=${LISTED_INSTANCE_FIELDS}`;
+    return await this.#call('GET', path, (answer) => readList(answer, readListedInstance));
   }
 
   async getInstance(id: number): Promise<OwnedInstance> {

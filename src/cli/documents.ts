@@ -16,6 +16,37 @@ export interface Instance {
   createdAt: Date;
 }
 
+/** What is being done to an image, as the server reports it: step `number` of `of`, counted from 1; 0 while queued. */
+export interface Progress {
+  step: string;
+  number: number;
+  of: number;
+}
+
+/** An image with what people want to know of it; an older server sends none of that. */
+export interface ListedImage extends Image {
+  status: string | undefined;
+  /** Why the last finalisation failed. */
+  failure: string | undefined;
+  /** Present while it is finalised. */
+  progress: Progress | undefined;
+}
+
+/** An instance with what people want to know of it; an older server sends no status. */
+export interface ListedInstance extends Instance {
+  imageId: number;
+  status: string | undefined;
+  /** Why it does not run. */
+  failure: string | undefined;
+}
+
+/** An instance as the upload user sees it with its image. */
+export interface OwnedByUser {
+  id: number;
+  /** E-mail address, or `upload`. */
+  owner: string;
+}
+
 /** PEM texts with which an instance's owner connects. */
 export interface Credentials {
   caCertificate: string;
@@ -67,6 +98,40 @@ export function readInstance(resource: unknown): Instance {
   };
 }
 
+/** Attributes to ask for, by `fields[images]`, for {@link readListedImage}. */
+export const LISTED_IMAGE_FIELDS = 'backed_up_at,updated_at,ready,status,failure,progress';
+
+/** Reads a resource of type images that has {@link LISTED_IMAGE_FIELDS}. Throws `MalformedAnswer`. */
+export function readListedImage(resource: unknown): ListedImage {
+  const { status, failure, progress } = readExtraAttributes(resource);
+  return {
+    ...readImage(resource),
+    status: findText(status),
+    failure: findText(failure),
+    progress: findProgress(progress),
+  };
+}
+
+/** Attributes to ask for, by `fields[instances]`, for {@link readListedInstance}. */
+export const LISTED_INSTANCE_FIELDS = 'hostname,image_id,port,created_at,status,failure';
+
+/** Reads a resource of type instances that has {@link LISTED_INSTANCE_FIELDS}. Throws `MalformedAnswer`. */
+export function readListedInstance(resource: unknown): ListedInstance {
+  const { image_id: imageId, status, failure } = readExtraAttributes(resource);
+  if (typeof imageId !== 'number') throw new MalformedAnswer('image_id is not a number');
+  return { ...readInstance(resource), imageId, status: findText(status), failure: findText(failure) };
+}
+
+/** Reads attribute `instances` of an image; empty when an older server does not send it. Throws `MalformedAnswer`. */
+export function readInstancesOfImage(resource: unknown): OwnedByUser[] {
+  const { instances = [] } = readExtraAttributes(resource);
+  if (!Array.isArray(instances)) throw new MalformedAnswer('instances is not a list');
+  return instances.map((instance) => {
+    const { id, owner } = readRecord<OwnedByUser>(instance, 'the instance');
+    return { id: readId(id), owner: readText(owner, 'owner') };
+  });
+}
+
 /** Reads an instance and the credentials included with it. Throws `MalformedAnswer`. */
 export function readOwnedInstance(document: unknown): OwnedInstance {
   const { included } = readRecord<{ included: unknown }>(document, 'the document');
@@ -107,6 +172,21 @@ function readResource<R extends { id: string; attributes: object }>(
 ): { id: unknown; attributes: Unchecked<R['attributes']> } {
   const { id, attributes } = readRecord<R>(value, 'the resource');
   return { id, attributes: readRecord<R['attributes']>(attributes, 'attributes') };
+}
+
+/** Attributes beyond the frozen set of the contract. */
+function readExtraAttributes(resource: unknown): Partial<Record<string, unknown>> {
+  return readResource<{ id: string; attributes: Record<string, unknown> }>(resource).attributes;
+}
+
+function findText(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+function findProgress(value: unknown): Progress | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { step, number, of } = value as Partial<Record<keyof Progress, unknown>>;
+  return { step: readText(step, 'step'), number: Number(number), of: Number(of) };
 }
 
 function readId(value: unknown): number {

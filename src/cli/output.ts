@@ -49,7 +49,7 @@ function padId(id: number): string {
 }
 
 /** Parts of a message may come from a server: it must not break the line or send the terminal commands. */
-function stripControls(text: string): string {
+export function stripControls(text: string): string {
   // eslint-disable-next-line no-control-regex -- control characters are the point
   return text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ');
 }

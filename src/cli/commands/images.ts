@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
+import type { ApiClient } from '../api-client.ts';
 import { parseBackedUpAt, parseId } from '../arguments.ts';
 import { openCommandSession } from '../command-session.ts';
+import { withConsequence } from '../interruption.ts';
 import { formatImage, printData, printNotice } from '../output.ts';
 import { withSpinner } from '../spinner.ts';
 
@@ -22,14 +24,27 @@ export function addImagesCommands(program: Command): void {
     .action(finaliseImage);
   images
     .command('destroy')
-    .description('destroy an image')
+    .description('destroy an image and its instances; asks on a terminal when users have some')
     .argument('<id>', 'id of the image', parseId)
+    .option('--yes', 'do not ask')
     .action(destroyImage);
 }
 
 async function listImages(_options: unknown, command: Command): Promise<void> {
   const { client } = await openCommandSession(command);
-  for (const image of await client.listImages()) printData(formatImage(image));
+  const lines = process.stdout.isTTY ? await listForTerminal(client) : await listForScripts(client);
+  for (const line of lines) printData(line);
+  if (lines.length === 0) printNotice('there are no images yet; draupnir images create makes one');
+}
+
+async function listForScripts(client: ApiClient): Promise<string[]> {
+  return (await client.listImages()).map(formatImage);
+}
+
+async function listForTerminal(client: ApiClient): Promise<string[]> {
+  const { formatImageTable } = await import('../status.ts');
+  const images = await client.listImagesWithStatus();
+  return images.length === 0 ? [] : formatImageTable(images);
 }
 
 async function createImage(
@@ -43,7 +58,12 @@ async function createImage(
   const script = await readScript(file);
   const verification = options.verify === undefined ? undefined : await readScript(options.verify);
   const create = () => client.createImage(backedUpAt, script, verification);
-  printData(formatImage(await withSpinner('creating the image', create)));
+  const consequence = {
+    text: 'interrupted: the server may have created the image all the same',
+    hint: 'draupnir images list shows it, draupnir images destroy ID removes it',
+  };
+  const image = await withConsequence(consequence, () => withSpinner('creating the image', create));
+  printData(formatImage(image));
 }
 
 async function finaliseImage(id: number, _options: unknown, command: Command): Promise<void> {
@@ -51,8 +71,18 @@ async function finaliseImage(id: number, _options: unknown, command: Command): P
   printData(formatImage(await withSpinner(`finalising image ${id}`, () => client.finaliseImage(id))));
 }
 
-async function destroyImage(id: number, _options: unknown, command: Command): Promise<void> {
+async function destroyImage(id: number, options: { yes?: boolean }, command: Command): Promise<void> {
   const { client } = await openCommandSession(command);
-  await withSpinner(`destroying image ${id}`, () => client.destroyImage(id));
+  if (options.yes !== true && process.stdin.isTTY && process.stderr.isTTY) {
+    const { confirmDestruction } = await import('../confirm-destruction.ts');
+    await confirmDestruction(client, id);
+  }
+  const consequence = {
+    text: `interrupted: the server may go on to destroy image ${id}`,
+    hint: 'draupnir images list shows whether it exists',
+  };
+  await withConsequence(consequence, () =>
+    withSpinner(`destroying image ${id}`, () => client.destroyImage(id)),
+  );
   printNotice(`destroyed image ${id}`);
 }

@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
+import type { ApiClient } from '../api-client.ts';
 import { parseId } from '../arguments.ts';
 import { openCommandSession } from '../command-session.ts';
+import { withConsequence } from '../interruption.ts';
 import { formatInstance, printData, printNotice } from '../output.ts';
 import { withSpinner } from '../spinner.ts';
 
@@ -27,7 +29,19 @@ export function addInstancesCommands(program: Command): void {
 
 async function listInstances(_options: unknown, command: Command): Promise<void> {
   const { client } = await openCommandSession(command);
-  for (const instance of await client.listInstances()) printData(formatInstance(instance));
+  const lines = process.stdout.isTTY ? await listForTerminal(client) : await listForScripts(client);
+  for (const line of lines) printData(line);
+  if (lines.length === 0) printNotice('you have no instances; eval "$(draupnir new)" creates one');
+}
+
+async function listForScripts(client: ApiClient): Promise<string[]> {
+  return (await client.listInstances()).map(formatInstance);
+}
+
+async function listForTerminal(client: ApiClient): Promise<string[]> {
+  const { formatInstanceTable } = await import('../status.ts');
+  const instances = await client.listInstancesWithStatus();
+  return instances.length === 0 ? [] : formatInstanceTable(instances);
 }
 
 async function createInstance(
@@ -42,14 +56,25 @@ async function createInstance(
 
 async function rotateInstance(id: number, _options: unknown, command: Command): Promise<void> {
   const { client } = await openCommandSession(command);
-  const text = `replacing the credentials of instance ${id}`;
-  printData(formatInstance(await withSpinner(text, () => client.rotateInstance(id))));
+  const consequence = {
+    text: `interrupted: the credentials of instance ${id} may have been replaced all the same`,
+    hint: `for the valid ones: eval "$(draupnir env ${id})"`,
+  };
+  const rotate = () =>
+    withSpinner(`replacing the credentials of instance ${id}`, () => client.rotateInstance(id));
+  printData(formatInstance(await withConsequence(consequence, rotate)));
   printNotice('the old credentials are useless now, and sessions that used them have ended');
   printNotice(`for the new ones: eval "$(draupnir env ${id})"`);
 }
 
 async function destroyInstance(id: number, _options: unknown, command: Command): Promise<void> {
   const { client } = await openCommandSession(command);
-  await withSpinner(`destroying instance ${id}`, () => client.destroyInstance(id));
+  const consequence = {
+    text: `interrupted: the server may go on to destroy instance ${id}`,
+    hint: 'draupnir instances list shows whether it exists',
+  };
+  await withConsequence(consequence, () =>
+    withSpinner(`destroying instance ${id}`, () => client.destroyInstance(id)),
+  );
   printNotice(`destroyed instance ${id}`);
 }
