@@ -148,7 +148,7 @@ writeFileSync(
     output: 'draupnir',
     disableExperimentalSEAWarning: true,
     useCodeCache: true,
-    // NODE_OPTIONS of a developer's shell is meant for other programs, and one of its flags may keep this from starting.
+    // The NODE_OPTIONS of a developer's shell are meant for other programs, and may keep this one from starting.
     execArgvExtension: 'none',
     assets,
   }),

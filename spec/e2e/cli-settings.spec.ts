@@ -111,7 +111,7 @@ describe('the settings file', () => {
     expect(await readFile(file, 'utf8')).toBe(TOML('old.example.com'));
   });
 
-  it('is not needed by commands that store nothing: without a home, or with one that is read-only', async () => {
+  it('is not needed to read: with a home that is missing or read-only', async () => {
     const cli = await Cli.createWithoutSettings();
     const shown = { exitCode: 0, stdout: DEFAULTS, stderr: '' };
     await run(['chmod', '0500', cli.dir]);
@@ -130,7 +130,7 @@ describe('the settings file', () => {
     expect(await readdir(cli.dir)).toEqual([]);
   });
 
-  it('is in the home of the password database when HOME is empty, and nowhere for a user who has none', async () => {
+  it('is in the home of the password database when HOME is empty, and nowhere without one', async () => {
     const cli = await Cli.createWithoutSettings();
     const { program } = getInstallation();
     const show = async (argv: readonly string[], user: string) => {
@@ -143,13 +143,20 @@ describe('the settings file', () => {
       stdout: DEFAULTS,
     });
     // No user has this id.
-    const nobody = ['setpriv', '--reuid=2999999999', '--regid=2999999999', '--clear-groups', '--', program];
-    expect(await show([...nobody, 'config', 'show'], 'root')).toEqual({
+    const unknownUser = [
+      'setpriv',
+      '--reuid=2999999999',
+      '--regid=2999999999',
+      '--clear-groups',
+      '--',
+      program,
+    ];
+    expect(await show([...unknownUser, 'config', 'show'], 'root')).toEqual({
       exitCode: 0,
       stdout: DEFAULTS,
       stderr: '',
     });
-    expect(await show([...nobody, 'config', 'set', 'database', 'x'], 'root')).toEqual({
+    expect(await show([...unknownUser, 'config', 'set', 'database', 'x'], 'root')).toEqual({
       exitCode: 78,
       stdout: '',
       stderr:
@@ -163,7 +170,7 @@ describe('the settings file', () => {
     await expect(stat('/.draupnir')).rejects.toThrow('ENOENT');
   });
 
-  it('has to be writable before anybody signs in', async () => {
+  it('must be writable before a sign-in begins', async () => {
     const cli = await Cli.createWithoutSettings();
     await cli.writeFile('.draupnir', TOML('localhost:9').replace(DEVELOPER, ''));
     await run(['chmod', '0500', cli.dir]);

@@ -140,7 +140,7 @@ describe('draupnir env', () => {
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
     const dir =
       new RegExp(`PGSSLROOTCERT='(${cli.dir}/draupnir-${id}-[A-Za-z0-9]{6})/ca.crt'`).exec(stdout)?.[1] ?? '';
-    // What goes before unsets the other variables of libpq (shells.spec.ts).
+    // The first part unsets the other variables of libpq (shells.spec.ts).
     const [unset, line] = stdout.split(' && export ');
     expect(unset).not.toContain('\n');
     expect(line).toBe(

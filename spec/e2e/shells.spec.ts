@@ -62,7 +62,7 @@ const SHELLS = [
   },
 ];
 
-/** Shells with a script that goes on to `$AND` when `eval` of `draupnir $COMMAND` succeeded; each in a form of its own. */
+/** Scripts, one a shell and form, that continue with AND when `eval` of `draupnir COMMAND` succeeds. */
 const USES = [
   { name: 'bash', argv: ['bash', '-c'], script: 'eval "$("$PROGRAM" COMMAND)" && AND' },
   { name: 'bash, unquoted', argv: ['bash', '-c'], script: 'eval $("$PROGRAM" COMMAND) && AND' },

@@ -59,7 +59,7 @@ export class ApiClient {
     return await this.#call('GET', '/images', (answer) => readList(answer, readImage));
   }
 
-  /** As `listImages`, with what a list for people shows. */
+  /** As `listImages`, with status, progress and failure. */
   async listImagesWithStatus(): Promise<ListedImage[]> {
     const path = `/images?fields[images]=${LISTED_IMAGE_FIELDS}`;
     return await this.#call('GET', path, (answer) => readList(answer, readListedImage));
@@ -105,7 +105,7 @@ export class ApiClient {
     return await this.#call('GET', '/instances', (answer) => readList(answer, readInstance));
   }
 
-  /** As `listInstances`, with what a list for people shows. */
+  /** As `listInstances`, with image, status and failure. */
   async listInstancesWithStatus(): Promise<ListedInstance[]> {
     const path = `/instances?fields[instances]=${LISTED_INSTANCE_FIELDS}`;
     return await this.#call('GET', path, (answer) => readList(answer, readListedInstance));

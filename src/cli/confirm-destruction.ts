@@ -6,8 +6,8 @@ import { printNotice, stripControls } from './output.ts';
 import { withSpinner } from './spinner.ts';
 
 /**
- * Asks the user at the terminal before an image goes that users have instances of. Throws `CliError` unless the answer
- * is yes. Asks nothing when there are no instances.
+ * Asks at the terminal before an image with instances of users is destroyed. Throws `CliError` unless the answer is
+ * yes. Without such instances it does not ask.
  */
 export async function confirmDestruction(client: ApiClient, imageId: number): Promise<void> {
   const instances = await withSpinner(`looking for instances of image ${imageId}`, () =>

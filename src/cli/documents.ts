@@ -23,7 +23,7 @@ export interface Progress {
   of: number;
 }
 
-/** An image with what people want to know of it; an older server sends none of that. */
+/** An image as a list on a terminal shows it; older servers send none of the additions. */
 export interface ListedImage extends Image {
   status: string | undefined;
   /** Why the last finalisation failed. */
@@ -32,7 +32,7 @@ export interface ListedImage extends Image {
   progress: Progress | undefined;
 }
 
-/** An instance with what people want to know of it; an older server sends no status. */
+/** An instance as a list on a terminal shows it; older servers send no status. */
 export interface ListedInstance extends Instance {
   imageId: number;
   status: string | undefined;

@@ -3,8 +3,8 @@ import { isAbsolute } from 'node:path';
 
 /**
  * The user's home directory: `HOME`, or the password database's where that is unset, empty or relative (Node's
- * `homedir` takes an empty one for the current directory). Undefined for a user who has none: without an entry, as in
- * many containers, or with `/`, where system users live.
+ * `homedir` takes an empty one for the current directory). Undefined without an entry, as in many containers, and
+ * with the entry `/`, which system users have.
  */
 export function findHome(): string | undefined {
   const { HOME } = process.env;

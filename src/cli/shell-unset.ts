@@ -12,7 +12,7 @@ export function formatUnset(names: readonly string[]): string {
 
 /**
  * A universal variable of fish belongs to all sessions and must stay, and only an exported variable hides it from
- * programs. An empty one does: libpq ignores it, or refuses to connect (PGSERVICE), but goes to no other server.
+ * programs. An empty one does: libpq ignores it, or refuses to connect (PGSERVICE); it connects to no other server.
  */
 function formatForFish(list: string): string {
   const erase = 'set -eg $name; set -qx $name; and set -gx $name';

@@ -1,5 +1,5 @@
 /**
- * Lines of a table for people: a header and rows, columns aligned, numbers to the right. The last column is not padded.
+ * Lines of a table: a header and rows, columns aligned, numbers to the right. Lines have no trailing spaces.
  * Cells hold no line breaks.
  */
 export function formatTable(header: readonly string[], rows: readonly (readonly string[])[]): string[] {

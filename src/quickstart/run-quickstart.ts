@@ -64,14 +64,15 @@ function printFarewell(layout: Layout, access: Access, { instanceId }: Outcome, 
   print(`Done in ${total}. The server goes on at ${access.url}; its log is ${layout.serverLog}.`);
   print(`The address and the secret are in ${layout.env}.`);
   print();
-  print('To use your instance, copy these lines:');
+  print('To use your instance, copy this line:');
   print();
-  print(`    eval "$(${layout.cli} env ${instanceId})"`);
-  print(`    psql -c 'SELECT name, email FROM customers LIMIT 5'`);
+  print(
+    `    eval "$(${layout.cli} env ${instanceId})" && psql -c 'SELECT name, email FROM customers LIMIT 5'`,
+  );
   print();
   print('To make another one and use it:');
   print();
-  print(`    eval "$(${layout.cli} new)"; psql`);
+  print(`    eval "$(${layout.cli} new)" && psql`);
   print();
   print('To remove all of it:');
   print();

@@ -7,7 +7,7 @@ import { apiError, startStubServer } from './support/stub-server.ts';
 // Each test starts the program a few times, at a tenth of a second or more on a busy machine.
 vi.setConfig({ testTimeout: 30_000 });
 
-/** A server that nobody listens for: the discard port. */
+/** Nothing listens there: the discard port. */
 const DOWN = { domain: 'localhost:9' };
 
 describe('draupnir new and env, when they fail', () => {
@@ -84,7 +84,7 @@ describe('a shell', () => {
     ['zsh', `setopt shwordsplit; set -e; eval "$($draupnir env 4)"; ${go}`],
     ['fish', `eval (eval $draupnir new); and ${go}`],
     ['fish', `eval $draupnir env 4 | source; and ${go}`],
-  ])('goes nowhere when the server is down: %s: %s', async (shell, script) => {
+  ])('connects nowhere when the server is down: %s: %s', async (shell, script) => {
     const { code, stdout, stderr } = await createUser(DOWN).runShell(shell, script, {
       env: { PGHOST: 'prod' },
     });

@@ -100,7 +100,7 @@ describe('stdout', () => {
     },
   );
 
-  it('that nobody reads from is a failure', async () => {
+  it('without a reader is a failure', async () => {
     expect(await fill('', '$draupnir --insecure images list | true')).toMatchObject({
       code: 1,
       stderr: 'error: cannot write stdout: its reader has gone\n',

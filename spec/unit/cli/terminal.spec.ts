@@ -12,7 +12,7 @@ const OWNERS = '/images/3?fields[images]=instances';
 
 const ok = (data: unknown): StubAnswer => ({ status: 200, body: { data } });
 
-/** What a command shows on a terminal, without what moves the cursor. Its question, if any, is answered by `typed`. */
+/** What a command shows on a terminal, without cursor movements. `typed` answers its question, if it asks one. */
 async function show(
   user: TestUser,
   command: string,
@@ -32,7 +32,7 @@ async function show(
 }
 
 describe('a list', () => {
-  it('of images has a table with status and failure on a terminal, and the lines of the contract elsewhere', async () => {
+  it('of images is a table with status and failure on a terminal, and the frozen lines elsewhere', async () => {
     const failed = {
       ...imageResource(12, { ready: false }).attributes,
       status: 'failed',
@@ -139,7 +139,7 @@ describe('draupnir images destroy', () => {
   });
 
   it.each([
-    ['nobody has an instance', { instances: [] }],
+    ['no user has an instance', { instances: [] }],
     ['an older server does not say', {}],
   ])('does not ask when %s', async (_what, attributes) => {
     const { user, destroyed } = await serve(attributes);
@@ -155,7 +155,7 @@ describe('draupnir images destroy', () => {
     expect(stub.seen.map(({ line }) => line)).toEqual(['DELETE /images/3']);
   });
 
-  it('destroys nothing when it cannot be known who has instances', async () => {
+  it('destroys nothing when the server does not list the instances', async () => {
     const stub = await startStubServer({
       [`GET ${OWNERS}`]: { status: 403, body: apiError('forbidden', 'Forbidden', 'only the upload user') },
     });

@@ -2,6 +2,9 @@ import type { Command } from 'commander';
 import { openCommandSession } from '../command-session.ts';
 import { printNotice } from '../output.ts';
 
+/** A refusal takes a round trip, not the seconds of a sign-in: how long to wait for it, in milliseconds. */
+const REFUSAL_MS = 250;
+
 /** Adds `draupnir authenticate`, which signs in by way of the browser and stores the token. */
 export function addAuthenticateCommand(program: Command): void {
   program
@@ -25,13 +28,15 @@ async function authenticate({ force }: { force?: boolean }, command: Command): P
 
   const { randomBytes } = await import('node:crypto');
   const state = randomBytes(16).toString('hex');
-  // Together: the server refuses to wait, or cannot be reached, while the browser is still starting.
   const refused = new AbortController();
   const waiting = client.createAccessToken(state).catch((error: unknown) => {
     refused.abort();
     throw error;
   });
-  const [token] = await Promise.all([waiting, openBrowser(client.getSignInUrl(state), refused.signal)]);
+  const [token] = await Promise.all([
+    waiting,
+    openBrowserUnlessRefused(client.getSignInUrl(state), refused.signal),
+  ]);
 
   if (token.refresh_token === '') {
     const { CliError } = await import('../failure.ts');
@@ -53,20 +58,20 @@ async function authenticate({ force }: { force?: boolean }, command: Command): P
 }
 
 /**
- * Opens the browser. The link is shown in any case, since nothing reports whether a window appeared, and on whose
- * screen; but not when `refused` has fired by then.
+ * Opens the browser, unless `refused` fires before: the server cannot be reached, or does not wait. The link is shown in
+ * any case, since nothing reports whether a window appeared, and on whose screen.
  */
-async function openBrowser(url: string, refused: AbortSignal): Promise<void> {
-  const print = (text: string): void => {
-    if (!refused.aborted) printNotice(text);
-  };
+async function openBrowserUnlessRefused(url: string, refused: AbortSignal): Promise<void> {
+  const { setTimeout } = await import('node:timers/promises');
+  await setTimeout(REFUSAL_MS, undefined, { signal: refused }).catch(() => undefined);
+  if (refused.aborted) return;
   try {
     const { default: open } = await import('open');
     const browser = await open(url);
     // A browser that cannot be started is reported before; what comes after, the link makes up for.
     browser.on('error', () => undefined);
-    print(`your browser should open; if it does not, visit this link: ${url}`);
+    printNotice(`your browser should open; if it does not, visit this link: ${url}`);
   } catch {
-    print(`visit this link in your browser: ${url}`);
+    printNotice(`visit this link in your browser: ${url}`);
   }
 }

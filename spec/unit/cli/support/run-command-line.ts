@@ -22,10 +22,10 @@ export interface Running {
   outcome: Promise<Outcome>;
 }
 
-/** The token of users who have signed in. */
+/** The token of signed-in users. */
 export const TOKEN = '1/the-refresh-token-of-a-user';
 
-/** A user who has signed in at a server. */
+/** A user that is signed in at a server. */
 export function createUser({ domain }: Pick<StubServer, 'domain'>, database = ''): TestUser {
   const user = new TestUser();
   const text = `Domain = "${domain}"\nDatabase = "${database}"\n[Token]\nRefreshToken = "${TOKEN}"\n`;
