@@ -92,7 +92,7 @@ describe('draupnir images destroy on a terminal', () => {
     const command = `'${getInstallation().program}' images destroy ${image}`;
     const terminal = ['script', '--quiet', '--return', '--command', command, '/dev/null'];
     const { exitCode, stdout } = await cli.execute(terminal, { input: 'n\n' });
-    expect(stdout).toMatch(/image [0-9]+ has [0-9]+ instances, which are destroyed with it:\r\n/);
+    expect(stdout).toMatch(/destroying image [0-9]+ also destroys [0-9]+ instances:\r\n/);
     expect(stdout).toMatch(/^ {2}integration-test@.*: [0-9]+\r$/m);
     expect(stdout).toMatch(/^ {2}upload: [0-9]+\r$/m);
     expect(stdout).toContain('nothing was destroyed\r\n');

@@ -27,7 +27,7 @@ export function describeInstances(imageId: number, instances: readonly OwnedByUs
   }));
   owners.sort((a, b) => b.length - a.length || a.owner.localeCompare(b.owner));
   return [
-    `image ${imageId} has ${countInstances(instances.length)}, which ${instances.length === 1 ? 'is' : 'are'} destroyed with it:`,
+    `destroying image ${imageId} also destroys ${countInstances(instances.length)}:`,
     ...owners.map(({ owner, length }) => `  ${owner}: ${length}`),
   ];
 }

@@ -110,7 +110,7 @@ describe('draupnir images destroy', () => {
       const { user, destroyed } = await serve({ instances: owned });
       const { code, shown } = await show(user, 'images destroy 3', answer);
       expect(shown).toContain(
-        'image 3 has 3 instances, which are destroyed with it:\n  bob@example.com: 2\n  ada@example.com: 1\n' +
+        'destroying image 3 also destroys 3 instances:\n  bob@example.com: 2\n  ada@example.com: 1\n' +
           'destroy image 3 and 3 instances? [y/N] ',
       );
       expect(shown).toMatch(/destroyed image 3\n$/);
@@ -169,7 +169,7 @@ describe('draupnir images destroy', () => {
 describe('the instances of an image', () => {
   it('are counted by owner', () => {
     expect(describeInstances(3, [{ id: 4, owner: 'ada@example.com' }])).toEqual([
-      'image 3 has 1 instance, which is destroyed with it:',
+      'destroying image 3 also destroys 1 instance:',
       '  ada@example.com: 1',
     ]);
   });
