@@ -24,6 +24,7 @@ offline() {
     if [[ -n ${postmaster} && ${NAMESPACE} != none ]]; then
       # Without --wd it would come back to the directory where it was called, which is outside.
       exec nsenter --target "${postmaster}" --mount --ipc --net --root --wd -- \
+        perl "${SCRIPTS}/lib/exec-filtered" "--${FILTER}" -- \
         setpriv --reuid="${uid}" --regid="${uid}" "${NO_PRIVILEGES[@]}" -- "${environment[@]}" "$@"
     fi
     become "${uid}" "${run}/mounts" --net -- "${environment[@]}" "$@"

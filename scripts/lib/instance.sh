@@ -6,6 +6,9 @@
 #   <data>/instance_config/ID   configuration, certificates and log, owned by root, outside the instance's reach
 #   <run>/instances/ID          socket directory; beside it process id and table of mounts; gone after a reboot
 
+# Since 15 statistics are in shared memory (PostgreSQL 15 release notes, E.1.3.1.8).
+readonly LAST_MAJOR_WITH_COLLECTOR=14
+
 # instance_paths ID: sets uid, data, conf, run.
 instance_paths() {
   uid=$((INSTANCE_UID_BASE + $1))
@@ -164,7 +167,7 @@ begin_launch() {
 
 # become_postmaster
 become_postmaster() {
-  local major='' owner='' postgres settings
+  local major='' owner='' postgres settings options=()
   await_word enter
   exec >>"${conf}/postgres.log" 2>&1
   read_owner
@@ -172,11 +175,13 @@ become_postmaster() {
   read -r major <"${conf}/major" || true
   postgres=${POSTGRES_ROOT}/${major}/bin/postgres
   limit_process "${INSTANCE_MEMORY_MAX}" "${INSTANCE_TASKS_MAX}"
-  become_instance setsid "${postgres}" -D "${data}" "${settings[@]}"
+  # Their statistics collector talks to itself by UDP, which the firewall refuses on the host's network.
+  if [[ ${major} -le ${LAST_MAJOR_WITH_COLLECTOR} ]]; then options=(--private-udp); fi
+  become_instance "${options[@]}" -- setsid "${postgres}" -D "${data}" "${settings[@]}"
 }
 
-# become_instance COMMAND…: in the sandbox of the instance, once stdin says «launch».
-become_instance() { become "${uid}" "${run}.mounts" --data "${data}" "${owner}" -- "$@"; }
+# become_instance [OPTIONS] -- COMMAND…: in the sandbox of the instance, once stdin says «launch»; with options of become.
+become_instance() { become "${uid}" "${run}.mounts" --data "${data}" "${owner}" "$@"; }
 
 # prepare_sandbox: what it consists of.
 prepare_sandbox() {

@@ -2,6 +2,7 @@
 #
 # What a process of an instance or an image sees of the host, and how much of it it may take.
 #
+#   filter    system calls: what Postgres and programs need (lib/seccomp.pl)
 #   root      a directory tree of its own by mount namespace and chroot: programs and /etc read-only, its own data,
 #             configuration and socket directory, a private /tmp, no processes but its own in /proc, no /run. A process
 #             whose root is not that of its mount namespace cannot make user namespaces either (user_namespaces(7), EPERM).
@@ -34,98 +35,36 @@ load_limits() {
     || die "${EX_CONFIG}" "host.conf: CGROUP=${CGROUP} is no path below ${CGROUP_MOUNT}"
 }
 
-# ensure_sandbox: sets NAMESPACE (slave or unchanged: how mounts propagate to it; none), CGROUP_VERSION (2, 1, none) and MAPPING
-# (mapped: a sandbox can show files as another's; same). Tried out once after a reboot, which RUN_PATH may survive, then remembered.
+# ensure_sandbox: sets NAMESPACE (slave or unchanged: how mounts propagate to it; none), CGROUP_VERSION (2, 1, none), MAPPING
+# (mapped: a sandbox can show files as another's; same) and FILTER (filter: system calls can be limited; no-filter). Tried out once
+# after a reboot, which RUN_PATH may survive, then remembered. A line of an older version has other fields: it names no boot.
 ensure_sandbox() {
   local boot='' found_in=''
   readonly SANDBOX_ROOT=${RUN_PATH}/root SANDBOX_FOUND=${RUN_PATH}/sandbox
   load_limits
   read -r boot </proc/sys/kernel/random/boot_id
-  if [[ -r ${SANDBOX_FOUND} ]] && read -r NAMESPACE CGROUP_VERSION MAPPING found_in <"${SANDBOX_FOUND}" \
+  if [[ -r ${SANDBOX_FOUND} ]] && read -r NAMESPACE CGROUP_VERSION MAPPING FILTER found_in <"${SANDBOX_FOUND}" \
     && [[ ${found_in} == "${boot}" ]] && has_controllers; then
     return 0
   fi
   find_out_sandbox
 }
 
-# find_out_sandbox: tries it out; what is missing is told to the operator.
+# find_out_sandbox: tries it out.
 find_out_sandbox() {
-  local file=${SANDBOX_FOUND} boot=''
-  type -P perl >/dev/null || die "${EX_CONFIG}" 'perl is not installed: install perl-base'
-  read -r boot </proc/sys/kernel/random/boot_id
-  install -d -m 0700 -- "${SANDBOX_ROOT}"
-  write_mounts "${file}.mounts.$$"
-  if try_namespace slave "${file}.mounts.$$"; then
-    NAMESPACE=slave
-  elif is_private_mount "${SANDBOX_ROOT}" && try_namespace unchanged "${file}.mounts.$$"; then
-    NAMESPACE=unchanged
-  else
-    NAMESPACE=none
-    notice 'mount namespaces cannot be used here: instances see the files of the host that any user sees'
-  fi
-  MAPPING=same
-  if [[ ${NAMESPACE} != none ]] && try_mapping "${file}.mounts.$$"; then
-    MAPPING=mapped
-  else
-    notice 'owners of files cannot be mapped here (since Linux 5.15, with user namespaces, not in a chroot): an instance takes more room'
-  fi
-  rm -f -- "${file}.mounts.$$"
-  CGROUP_VERSION=$(detect_cgroup_version)
-  if [[ ${CGROUP_VERSION} == none ]]; then
-    notice "${CGROUP_MOUNT} cannot be used here: memory is limited for each process, not for an instance as a whole"
-  fi
-  printf '%s %s %s %s\n' "${NAMESPACE}" "${CGROUP_VERSION}" "${MAPPING}" "${boot}" >"${file}.$$"
-  mv -f -- "${file}.$$" "${file}"
+  # shellcheck source=lib/probe-sandbox.sh
+  source "${SCRIPTS}/lib/probe-sandbox.sh"
+  probe_sandbox
 }
 
 # forget_sandbox LOG: tells why a sandbox could not be made, if that stands in the log: it is found out anew by the next that needs one.
 forget_sandbox() {
-  if grep -s '^enter-sandbox: ' -- "$1" >&2; then rm -f -- "${SANDBOX_FOUND}"; fi
+  if grep -sE '^(enter-sandbox|exec-filtered): ' -- "$1" >&2; then rm -f -- "${SANDBOX_FOUND}"; fi
 }
-
-# try_namespace PROPAGATION MOUNTS: whether a process in the sandbox finds what it needs, and nothing of the host's processes.
-try_namespace() {
-  try_sandbox "$1" "$2" -- test -w /dev/null -a -x /usr/bin/env -a -e /proc/self/exe -a ! -e /proc/1
-}
-
-# try_mapping MOUNTS: whether a folder of root's on the volume can be shown as somebody else's: not before Linux 5.15, nor in a chroot,
-# nor where there are no user namespaces.
-try_mapping() {
-  try_sandbox "${NAMESPACE}" "$1" --data "${INSTANCES}" 0 "${IMAGE_UID_BASE}" -- test -O "${INSTANCES}" -a -G "${INSTANCES}"
-}
-
-# try_sandbox PROPAGATION MOUNTS OPTIONS… -- COMMAND…: whether the command succeeds in there, as nobody in particular.
-try_sandbox() {
-  local propagation=$1 mounts=$2 flags=()
-  shift 2
-  while [[ $1 != -- ]]; do
-    flags+=("$1")
-    shift
-  done
-  shift
-  unshare --mount --ipc --propagation "${propagation}" -- \
-    perl "${SCRIPTS}/lib/enter-sandbox" "${mounts}" "${SANDBOX_ROOT}" "${flags[@]}" -- \
-    setpriv --reuid="${IMAGE_UID_BASE}" --regid="${IMAGE_UID_BASE}" "${NO_PRIVILEGES[@]}" -- "$@" <<<launch >/dev/null 2>&1
-}
-
-# is_private_mount DIRECTORY: whether mounts made below it in another namespace stay there. In a plain chroot, whose root is no
-# mount point, propagation cannot be set, and the mount is found only in the table of a process outside; its id is unique.
-is_private_mount() {
-  local name value id='' line
-  while read -r name value; do
-    if [[ ${name} == mnt_id: ]]; then id=${value}; fi
-  done </proc/self/fdinfo/8
-  while read -r line; do
-    if [[ ${line} == "${id} "* ]]; then
-      [[ ${line%% - *} != *' shared:'* ]]
-      return
-    fi
-  done </proc/1/mountinfo
-  return 1
-} 8<"$1"
 
 # write_mounts FILE rw:PATH… ro:PATH…: the directory tree of a sandbox in the form of fstab(5), which one mount(8) makes in one
-# go. Paths are the same inside and outside. /dev/shm and /var/tmp are the one private /tmp, so that one limit bounds them.
+# go. Paths are the same inside and outside. /dev/shm and /var/tmp are the one private /tmp, so that one limit bounds them; what else
+# is in /dev, enter-sandbox makes.
 write_mounts() {
   local file=$1 root=${SANDBOX_ROOT} entry safe='bind,nosuid,nodev,X-mount.mkdir'
   shift
@@ -134,7 +73,6 @@ write_mounts() {
     for entry in /usr /etc /bin /sbin /lib /lib64; do
       if [[ -d ${entry} ]]; then printf '%s %s%s none %s,ro\n' "${entry}" "${root}" "${entry}" "${safe}"; fi
     done
-    printf '/dev %s/dev none bind,ro,nosuid,noexec,X-mount.mkdir\n' "${root}"
     # Programs find libraries beside themselves by /proc/self/exe (ld.so(8), $ORIGIN); other users' processes are not in there.
     printf 'proc %s/proc proc ro,hidepid=2,subset=pid,nosuid,nodev,noexec,X-mount.mkdir\n' "${root}"
     printf 'tmpfs %s/tmp tmpfs mode=1777,size=%s,nosuid,nodev,noexec,X-mount.mkdir\n' "${root}" "${SANDBOX_TMP_MAX}"
@@ -147,31 +85,35 @@ write_mounts() {
   } >"${file}"
 }
 
-# become UID MOUNTS [NAMESPACE-OPTIONS…] [--data DIRECTORY OWNER] -- COMMAND…: replaces this process by the command, as the uid without
-# any privilege, with a clean environment and in a sandbox of its own where there is one. With --data it waits for «launch» on stdin
-# before it mounts the directory, as enter-sandbox does, and becomes the command.
+# become UID MOUNTS [NAMESPACE-OPTIONS…] [--private-udp] [--data DIRECTORY OWNER] -- COMMAND…: replaces this process by the command, as
+# the uid without any privilege, with a clean environment, limited system calls, and in a sandbox of its own where there is one. With
+# --private-udp its one UDP socket is its stdin, on a network of its own. With --data it waits for «launch» on stdin before it mounts
+# the directory, as enter-sandbox does, and becomes the command.
 become() {
-  local uid=$1 mounts=$2 namespaces=() late=() drop
+  local uid=$1 mounts=$2 namespaces=() late=() filter=${FILTER} drop
   shift 2
   while [[ $1 != -- ]]; do
-    if [[ $1 == --data ]]; then
-      late=(--data "$2" "$3" "${uid}")
-      shift 3
-    else
-      namespaces+=("$1")
-      shift
-    fi
+    case "$1" in
+      --data)
+        late=(--data "$2" "$3" "${uid}")
+        shift 2
+        ;;
+      --private-udp) if [[ ${filter} == filter ]]; then filter=private-udp; fi ;;
+      *) namespaces+=("$1") ;;
+    esac
+    shift
   done
   shift
   drop=(setpriv --reuid="${uid}" --regid="${uid}" "${NO_PRIVILEGES[@]}" --)
   if [[ ${NAMESPACE} != none ]]; then
     exec unshare --mount --ipc --propagation "${NAMESPACE}" "${namespaces[@]}" -- \
-      perl "${SCRIPTS}/lib/enter-sandbox" "${mounts}" "${SANDBOX_ROOT}" "${late[@]}" -- "${drop[@]}" "$@"
+      perl "${SCRIPTS}/lib/enter-sandbox" "${mounts}" "${SANDBOX_ROOT}" "--${filter}" "${late[@]}" -- "${drop[@]}" "$@"
   fi
   if [[ ${#late[@]} -gt 0 ]]; then
     await_word launch
     exec </dev/null
   fi
+  drop=(perl "${SCRIPTS}/lib/exec-filtered" "--${filter}" -- "${drop[@]}")
   if [[ ${#namespaces[@]} -gt 0 ]]; then drop=(unshare "${namespaces[@]}" -- "${drop[@]}"); fi
   exec env -i -C / PATH="${PATH}" LC_ALL=C "${drop[@]}" "$@"
 }

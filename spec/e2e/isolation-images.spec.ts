@@ -3,6 +3,7 @@ import { BREACH, decodeOutput, formatProgram } from './support/attacker.ts';
 import { Bystander } from './support/bystander.ts';
 import { hashHostFiles, listStrayFiles } from './support/host-files.ts';
 import { readHostState } from './support/host-state.ts';
+import { formatKernelAttacks, formatRefusals } from './support/kernel-attacks.ts';
 import { query } from './support/instance-client.ts';
 import { getInstallation, IMAGE_UID_BASE, INSTANCE_UID_BASE } from './support/installation.ts';
 import { listProcessesOf } from './support/processes.ts';
@@ -53,6 +54,10 @@ async function writeAttack(otherImage: number): Promise<string> {
     mount -t tmpfs none /tmp && echo ${BREACH} mount
     for folder in /tmp /var/tmp /dev/shm; do mkdir -p "$folder/deep"; echo row >"$folder/deep/copy"; done
     ipcmk -M 4096 >/dev/null
+    echo 'devices' $(ls /dev)
+    perl <<'PERL'
+${formatKernelAttacks()}
+PERL
     echo 'ran as' $(id -u)`;
 }
 
@@ -88,6 +93,8 @@ COPY by_postgres FROM PROGRAM '${attack}';
       const [line] = await query(instance, `SELECT line FROM ${table}`);
       const output = decodeOutput(String(line));
       expect(output, table).not.toContain(BREACH);
+      expect(output).toContain(formatRefusals());
+      expect(output).toContain('devices fd full null random shm stderr stdin stdout urandom zero\n');
       expect(output).toContain(`ran as ${IMAGE_UID_BASE + id}\n`);
     }
   });

@@ -59,7 +59,7 @@ async function installScripts(layout: Layout): Promise<void> {
     const target = join(layout.dir, name);
     await mkdir(dirname(target), { recursive: true, mode: 0o755 });
     await writeFile(target, readAsset(name));
-    await chmod(target, /\.(sh|sql|example)$/.test(name) ? 0o644 : 0o755);
+    await chmod(target, /\.(sh|sql|example|pl|txt)$/.test(name) ? 0o644 : 0o755);
   }
   const conf = {
     DATA_PATH: layout.data,

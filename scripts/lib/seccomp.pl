@@ -1,0 +1,200 @@
+# Limits what a process, and all that it starts, can ask of the kernel: a filter of system calls (seccomp(2)) that allows what
+# system-calls.txt lists. Every other call fails with EPERM, and with ENOSYS where a program then takes an older one: clone3, and
+# calls newer than the list. A call of another architecture (i386 by int 0x80) kills the process. x32 counts as newer than the list.
+# Loaded by enter-sandbox and exec-filtered, which define fail. In Perl, since no host has to have a compiler or libseccomp.
+use strict;
+use Config;
+
+# linux/audit.h
+my %AUDIT_ARCH = (x86_64 => 0xC000003E, aarch64 => 0xC00000B7);
+
+# linux/bpf_common.h: load a word of struct seccomp_data, bitwise and, jump if equal, if not below, if a bit is set, return.
+sub LOAD () { 0x20 }
+sub AND () { 0x54 }
+sub JEQ () { 0x15 }
+sub JGE () { 0x35 }
+sub JSET () { 0x45 }
+sub RET () { 0x06 }
+# linux/seccomp.h
+sub KILL_PROCESS () { 0x80000000 }
+sub ERRNO () { 0x50000 }
+sub ALLOW () { 0x7FFF0000 }
+sub SECCOMP_SET_MODE_FILTER () { 1 }
+# Without it, Linux before 5.16 adds mitigations to each process with a filter that make it slower.
+sub SECCOMP_FILTER_FLAG_SPEC_ALLOW () { 4 }
+# linux/prctl.h, linux/keyctl.h
+sub PR_SET_NO_NEW_PRIVS () { 38 }
+sub KEYCTL_JOIN_SESSION_KEYRING () { 1 }
+# linux/sched.h: a network namespace, and all namespaces that clone(2) can make.
+sub CLONE_NEWNET () { 0x40000000 }
+sub CLONE_NEW_ANY () { 0x7E020000 }
+# asm-generic/errno.h
+sub EPERM () { 1 }
+sub ENOSYS () { 38 }
+sub EAFNOSUPPORT () { 97 }
+# linux/socket.h, linux/net.h, linux/in.h, linux/netlink.h
+sub AF_UNIX () { 1 }
+sub AF_INET () { 2 }
+sub AF_INET6 () { 10 }
+sub AF_NETLINK () { 16 }
+sub SOCK_STREAM () { 1 }
+sub SOCK_DGRAM () { 2 }
+sub SOCK_TYPE_MASK () { 0xF }
+sub IPPROTO_TCP () { 6 }
+sub IPPROTO_UDP () { 17 }
+sub NETLINK_ROUTE () { 0 }
+# linux/sockios.h, linux/if.h
+sub SIOCSIFFLAGS () { 0x8914 }
+sub IFF_UP () { 1 }
+# asm-generic/ioctls.h, linux/tty.h: what types into a terminal.
+sub TIOCSTI () { 0x5412 }
+sub TIOCLINUX () { 0x541C }
+
+# Number and mark («», «?» or «!») of the calls by name, as system-calls.txt has them.
+my (%number, %mark);
+my $machine = '';
+
+# load_system_calls MACHINE: reads the list. Must come before all else.
+sub load_system_calls {
+  ($machine) = @_;
+  my $column = $machine eq 'x86_64' ? 0 : 1;
+  fail("there is no list of system calls for $machine") if !$AUDIT_ARCH{$machine};
+  my $file = __FILE__ =~ s{[^/]*$}{system-calls.txt}r;
+  open(my $list, '<', $file) or fail("$file: $!");
+  while (my $line = <$list>) {
+    my ($name, $mark, @numbers) = $line =~ /^([a-z]\w*)([?!]?) (\d+|-) (\d+|-)$/ or next;
+    next if $numbers[$column] eq '-';
+    $number{$name} = $numbers[$column] + 0;
+    $mark{$name} = $mark;
+  }
+}
+
+# get_machine: x86_64, aarch64 or another; Perl itself makes calls of that architecture.
+sub get_machine {
+  return (split(/-/, $Config{archname}))[0];
+}
+
+# call WHAT NUMBER ARGUMENTS…: the result of a system call.
+sub call {
+  my ($what, @arguments) = @_;
+  my $result = syscall($arguments[0], @arguments[1 .. $#arguments]);
+  fail("$what: $!") if $result < 0;
+  return $result;
+}
+
+# call_by_name NAME ARGUMENTS…: the same for one of the list.
+sub call_by_name {
+  my ($name, @arguments) = @_;
+  return call($name, $number{$name}, @arguments);
+}
+
+# struct sock_filter (linux/filter.h): code, distance if true and if false, value.
+sub statement {
+  my ($code, $value) = @_;
+  return pack('SCCL', $code, 0, 0, $value);
+}
+
+sub allow {
+  return statement(RET, ALLOW);
+}
+
+# refuse ERRNO: with 0 the call returns 0 and does nothing.
+sub refuse {
+  return statement(RET, ERRNO | $_[0]);
+}
+
+# argument INDEX: loads the lower half, which is all that the kernel looks at in the arguments that are checked here.
+sub argument {
+  return statement(LOAD, 16 + 8 * $_[0]);
+}
+
+# on CODE VALUE INSTRUCTIONS…: the instructions if what was loaded compares so.
+sub on {
+  my ($code, $value, @instructions) = @_;
+  my $block = join('', @instructions);
+  return pack('SCCL', $code, 0, length($block) / 8, $value) . $block;
+}
+
+# below VALUE INSTRUCTION: the instruction if what was loaded is less.
+sub below {
+  my ($value, $instruction) = @_;
+  return pack('SCCL', JGE, 1, 0, $value) . $instruction;
+}
+
+# refuse_others VALUES…: goes on only with one of the values.
+sub refuse_others {
+  my @values = @_;
+  return join('', map { pack('SCCL', JEQ, $#values - $_ + 1, 0, $values[$_]) } 0 .. $#values) . refuse(EPERM);
+}
+
+# check_socket PRIVATE_UDP: AF_UNIX; TCP and UDP; and NETLINK_ROUTE, by which getaddrinfo(3) learns the host's addresses. AF_VSOCK and
+# its like are not IP, and no firewall sees them. Nor does one see the user of every packet of MPTCP.
+# PRIVATE_UDP: a UDP socket without flags, as Postgres asks for and getaddrinfo(3) does not, is descriptor 0 (open_private_udp).
+sub check_socket {
+  my ($private_udp) = @_;
+  my $private = on(JEQ, SOCK_DGRAM, argument(0), on(JEQ, AF_INET, refuse(0)), refuse(EAFNOSUPPORT));
+  return argument(0)
+    . on(JEQ, AF_UNIX, allow())
+    . on(JEQ, AF_NETLINK, argument(2), refuse_others(NETLINK_ROUTE), allow())
+    . refuse_others(AF_INET, AF_INET6)
+    . argument(1)
+    . ($private_udp ? $private : '')
+    . statement(AND, SOCK_TYPE_MASK)
+    . refuse_others(SOCK_STREAM, SOCK_DGRAM)
+    . argument(2)
+    . refuse_others(0, IPPROTO_TCP, IPPROTO_UDP)
+    . allow();
+}
+
+# build_filter PRIVATE_UDP: the program.
+sub build_filter {
+  my ($private_udp) = @_;
+  my %check = (
+    clone => argument(0) . on(JSET, CLONE_NEW_ANY, refuse(EPERM)) . allow(),
+    clone3 => refuse(ENOSYS),
+    ioctl => argument(1) . on(JEQ, TIOCSTI, refuse(EPERM)) . on(JEQ, TIOCLINUX, refuse(EPERM)) . allow(),
+    # The usual one (PER_LINUX), and the question which one it is.
+    personality => argument(0) . refuse_others(0, 0xFFFFFFFF) . allow(),
+    socket => check_socket($private_udp),
+    socketpair => argument(0) . refuse_others(AF_UNIX) . allow(),
+  );
+  my ($newest) = sort { $b <=> $a } values %number;
+  # struct seccomp_data: number, architecture, address, arguments.
+  my $program = statement(LOAD, 4) . pack('SCCL', JEQ, 1, 0, $AUDIT_ARCH{$machine}) . statement(RET, KILL_PROCESS);
+  $program .= statement(LOAD, 0) . on(JGE, $newest + 1, refuse(ENOSYS));
+  $program .= on(JEQ, $number{$_}, $check{$_}) for sort keys %check;
+  # Runs of numbers, in ascending order: up to the beginning of one everything is refused, up to its end allowed.
+  my $next = 0;
+  for my $allowed (sort { $a <=> $b } map { $number{$_} } grep { $mark{$_} eq '' } keys %mark) {
+    $program .= below($next, allow()) . below($allowed, refuse(EPERM)) if $allowed > $next;
+    $next = $allowed + 1;
+  }
+  return $program . below($next, allow()) . refuse(EPERM);
+}
+
+# open_private_udp: a UDP socket on the loopback of a network namespace that is its own, and lasts as long as the socket. The
+# statistics collector of Postgres 13 and 14 talks to itself by UDP; on the host's loopback it could reach services that share a port
+# (SO_REUSEADDR), and no firewall sees which socket receives. Under the filter for private UDP, a socket(2) for UDP over IPv4 returns 0
+# and makes none: the caller gives the process this socket as its stdin. Undefined where there are no network namespaces.
+sub open_private_udp {
+  open(my $own, '<', '/proc/self/ns/net') or fail("/proc/self/ns/net: $!");
+  return undef if syscall($number{unshare}, CLONE_NEWNET) < 0;
+  socket(my $socket, AF_INET, SOCK_DGRAM, IPPROTO_UDP) or fail("socket: $!");
+  # struct ifreq: name, flags.
+  ioctl($socket, SIOCSIFFLAGS, my $request = pack('a16 S x22', 'lo', IFF_UP)) or fail("lo: $!");
+  call_by_name('setns', fileno($own), CLONE_NEWNET);
+  return $socket;
+}
+
+# filter_system_calls PRIVATE_UDP: for this process and all that it starts, for good. Neither do they possess the keys of who started
+# us (keyrings(7)); a kernel without keys has none to give.
+sub filter_system_calls {
+  my $program = build_filter(@_);
+  syscall($number{keyctl}, KEYCTL_JOIN_SESSION_KEYRING, 0);
+  call_by_name('prctl', PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  # struct sock_fprog (linux/filter.h)
+  my $filter = pack('S x![P] P', length($program) / 8, $program);
+  call_by_name('seccomp', SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW, $filter);
+}
+
+1;

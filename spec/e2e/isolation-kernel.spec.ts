@@ -1,0 +1,117 @@
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import type { Instance } from './support/api.ts';
+import { Attacker, BREACH } from './support/attacker.ts';
+import { getInstallation, INSTANCE_UID_BASE } from './support/installation.ts';
+import { formatInt80 } from './support/int80.ts';
+import { formatKernelAttacks, formatRefusals } from './support/kernel-attacks.ts';
+import { listProcessesOf } from './support/processes.ts';
+import { useServer } from './support/use-server.ts';
+
+/** What programs expect; nothing in there reaches the host. */
+const DEVICES = ['fd', 'full', 'null', 'random', 'shm', 'stderr', 'stdin', 'stdout', 'urandom', 'zero'];
+
+/** Each must work: what Postgres and the programs of a script do. */
+const ORDINARY = `perl -e 'use Socket;
+  for ([AF_UNIX, SOCK_STREAM, 0], [AF_INET, SOCK_STREAM, 6], [AF_INET, SOCK_DGRAM, 17], [AF_INET6, SOCK_STREAM, 0]) {
+    socket(my $socket, $_->[0], $_->[1], $_->[2]) or print "socket @$_: $!\\n";
+  }
+  socketpair(my $one, my $other, AF_UNIX, SOCK_STREAM, 0) or print "socketpair: $!\\n"'
+getent ahosts localhost >/dev/null || echo getaddrinfo
+mkfifo /tmp/pipe && rm /tmp/pipe || echo mkfifo
+[[ $(echo through | cat | cat <(cat)) == through ]] || echo pipes
+echo lost >/dev/null && [[ $(head -c 4 /dev/zero | wc -c) == 4 && $(head -c 4 /dev/urandom | wc -c) == 4 ]] || echo devices
+[[ $(cat /dev/stdin <<<typed) == typed ]] || echo stdin
+setsid true && nice true && timeout 5 true || echo programs`;
+
+const server = useServer();
+const found = (): string => join(getInstallation().run, 'sandbox');
+
+async function createAttacker(): Promise<Attacker> {
+  return Attacker.create(await server.api.createInstance(inject('e2e').imageId));
+}
+
+/** Runs a program of Perl inside; resolves to what it printed. */
+function runPerl(attacker: Attacker, program: string): Promise<string> {
+  return attacker.shell(`perl <<'PERL'\n${program}\nPERL`);
+}
+
+/** Lines of `/proc/PID/status` by which each of its processes is held. */
+async function readConfinement(instance: Instance): Promise<string[]> {
+  const confinements = new Set<string>();
+  for (const { pid } of await listProcessesOf(INSTANCE_UID_BASE + instance.id)) {
+    // One that has ended meanwhile had its postmaster's.
+    const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => undefined);
+    if (status) confinements.add((status.match(/^(NoNewPrivs|Seccomp|CapBnd):.*/gm) ?? []).sort().join(' '));
+  }
+  return [...confinements];
+}
+
+const CONFINED = ['CapBnd:\t0000000000000000 NoNewPrivs:\t1 Seccomp:\t2'];
+
+describe('the kernel, for a superuser inside an instance', () => {
+  let attacker: Attacker;
+  beforeAll(async () => {
+    attacker = await createAttacker();
+  });
+  afterAll(() => attacker.end());
+
+  it('refuses every call that neither Postgres nor its programs need', async () => {
+    expect(await runPerl(attacker, formatKernelAttacks())).toBe(formatRefusals());
+  });
+
+  it('does what they need', async () => {
+    expect(await attacker.shell(ORDINARY)).toBe('');
+  });
+
+  it('kills what makes calls of another architecture', async ({ skip }) => {
+    if (process.arch !== 'x64') skip('it has the calls of one architecture alone');
+    const output = await attacker.shell(formatInt80());
+    expect(output).not.toContain(BREACH);
+    // SIGSYS; SIGSEGV where the kernel knows nothing of i386.
+    expect(output).toMatch(/^status (159|139)$/m);
+  });
+
+  it('holds all its processes in the same way', async () => {
+    expect(await readConfinement(attacker.instance)).toEqual(CONFINED);
+  });
+
+  it('shows it devices that reach nothing, and no other', async () => {
+    const output = await attacker.shell(`ls /dev
+      for node in kmsg mem port console tty tty0 ptmx fuse kvm net/tun loop0 vda sda vsock; do
+        (exec 3<>/dev/$node) 2>/dev/null && echo ${BREACH} $node
+      done
+      touch /dev/null /dev/shm/.. 2>/dev/null && echo ${BREACH} touch; chmod 0666 /dev/null 2>/dev/null && echo ${BREACH} chmod
+      find /dev -type b; true`);
+    expect(output).toBe(DEVICES.map((name) => `${name}\n`).join(''));
+  });
+});
+
+describe('the filter of system calls', () => {
+  it('applies where there are no mount namespaces, too', async () => {
+    const before = (await readFile(found(), 'utf8')).trim().split(' ');
+    await writeFile(found(), ['none', before[1], 'same', ...before.slice(3)].join(' ') + '\n');
+    try {
+      const attacker = await createAttacker();
+      expect(await runPerl(attacker, formatKernelAttacks())).toBe(formatRefusals());
+      expect(await readConfinement(attacker.instance)).toEqual(CONFINED);
+      await attacker.end();
+      await server.api.destroyInstance(attacker.instance.id);
+    } finally {
+      await rm(found());
+    }
+  });
+
+  it('applies after an update, whatever an older version has found out about the host', async () => {
+    await server.api.destroyInstance((await server.api.createInstance(inject('e2e').imageId)).id);
+    const now = await readFile(found(), 'utf8');
+    const [namespace, cgroup, mapping, filter, boot] = now.trim().split(' ');
+    expect(filter).toBe('filter');
+    await writeFile(found(), `${[namespace, cgroup, mapping, boot].join(' ')}\n`);
+    const instance = await server.api.createInstance(inject('e2e').imageId);
+    expect(await readConfinement(instance)).toEqual(CONFINED);
+    expect(await readFile(found(), 'utf8')).toBe(now);
+    await server.api.destroyInstance(instance.id);
+  });
+});
