@@ -1,21 +1,17 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { Cluster } from './support/cluster.ts';
-import { type Outcome, run } from './support/command.ts';
+import type { Outcome } from './support/command.ts';
 import {
   getInstallation,
   IMAGE_UID_BASE,
   INSTANCE_PORTS,
   INSTANCE_UID_BASE,
   SERVER_USER,
-  UPLOAD_USER,
 } from './support/installation.ts';
 import { Namespace } from './support/namespace.ts';
-import { waitUntil } from './support/wait.ts';
 
 const FAMILIES = ['iptables', 'ip6tables'] as const;
 const WHITELIST = 'DRAUPNIR-WHITELIST';
@@ -343,39 +339,6 @@ describe('the firewall scripts on the legacy tables', () => {
     } finally {
       await endChildren();
       await namespace.remove();
-    }
-  });
-});
-
-describe('the statistics of a Postgres that cannot connect out', () => {
-  beforeAll(async () => {
-    namespace = await Namespace.create('stats');
-    await block();
-  });
-  afterAll(() => namespace.remove());
-
-  it.each([13, 14])('are collected by Postgres %i', async (major) => {
-    const { postgres, sources } = getInstallation();
-    const uid = INSTANCE_UID_BASE + 500_000 + major;
-    await run(['mkdir', '-p', sources]);
-    const cluster = new Cluster({ postgres, major, dir: join(sources, `stats-${major}`), user: UPLOAD_USER });
-    await cluster.create();
-    await run(['chmod', '0755', cluster.dir]);
-    await run(['chown', '-R', `${uid}:${uid}`, cluster.data, cluster.dir]);
-    const drop = ['setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', '--'];
-    const log = join(cluster.dir, 'log');
-    const argv = [join(postgres, String(major), 'bin/pg_ctl'), '-D', cluster.data, '-w', '-s'];
-    const options = `-k ${cluster.dir} -c listen_addresses=`;
-    await namespace.run([...drop, ...argv, '-l', log, '-o', options, 'start']);
-    try {
-      await cluster.query('postgres', 'CREATE TABLE t AS SELECT generate_series(1, 100)');
-      await waitUntil('the statistics show the rows', async () => {
-        const rows = await cluster.query('postgres', `SELECT n_tup_ins FROM pg_stat_user_tables`);
-        return rows === '100';
-      });
-      expect(await readFile(log, 'utf8')).not.toContain('statistics collector');
-    } finally {
-      await namespace.run([...drop, ...argv, '-m', 'fast', 'stop']);
     }
   });
 });
