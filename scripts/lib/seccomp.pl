@@ -3,7 +3,6 @@
 # calls newer than the list. A call of another architecture (i386 by int 0x80) kills the process. x32 counts as newer than the list.
 # Loaded by enter-sandbox and exec-filtered, which define fail. In Perl, since no host has to have a compiler or libseccomp.
 use strict;
-use Config;
 
 # linux/audit.h
 my %AUDIT_ARCH = (x86_64 => 0xC000003E, aarch64 => 0xC00000B7);
@@ -69,9 +68,13 @@ sub load_system_calls {
   }
 }
 
-# get_machine: x86_64, aarch64 or another; Perl itself makes calls of that architecture.
+# get_machine: x86_64, aarch64 or another: that of Perl itself, whose calls these are. Config.pm takes as long to load as all the rest.
 sub get_machine {
-  return (split(/-/, $Config{archname}))[0];
+  open(my $perl, '<:raw', '/proc/self/exe') or fail("/proc/self/exe: $!");
+  # elf(5): e_machine
+  read($perl, my $header, 20) == 20 or fail('/proc/self/exe is cut short');
+  my $number = unpack('x18 S', $header);
+  return {62 => 'x86_64', 183 => 'aarch64'}->{$number} // "machine $number of elf(5)";
 }
 
 # call WHAT NUMBER ARGUMENTS…: the result of a system call.

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { beforeAll, describe, expect, inject, it } from 'vitest';
 import type { Instance } from './support/api.ts';
+import { exercise, listExtensions } from './support/exercise.ts';
 import { readHostState } from './support/host-state.ts';
 import { query } from './support/instance-client.ts';
 import { getInstallation } from './support/installation.ts';
@@ -42,14 +43,17 @@ describe.concurrent('a backup of any major', () => {
   );
 
   it.each(majors)(
-    '%i, as %s (in a folder: %s), becomes an instance of it',
+    '%i, as %s (in a folder: %s), becomes an instance of it, in which all works that works outside',
     async (major, packing, folder) => {
       const source = await Source.create(getInstallation(), `major-${major}`, major);
+      const extensions = await listExtensions(source.cluster);
+      expect(extensions.split('\n').length).toBeGreaterThan(35);
       await source.cluster.stop();
       const instance = await makeInstance([await source.pack(packing, { folder })]);
       const [version] = await query(instance, 'SHOW server_version_num');
       expect(Math.floor(Number(version) / 10_000)).toBe(major);
       await expectAnonymised(instance);
+      await exercise(instance, major, extensions);
     },
   );
 });
