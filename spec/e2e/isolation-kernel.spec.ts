@@ -3,11 +3,15 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { Instance } from './support/api.ts';
 import { Attacker, BREACH } from './support/attacker.ts';
+import { diagnose } from './support/doctor.ts';
+import { query } from './support/instance-client.ts';
 import { getInstallation, INSTANCE_UID_BASE } from './support/installation.ts';
 import { formatInt80 } from './support/int80.ts';
 import { formatKernelAttacks, formatRefusals } from './support/kernel-attacks.ts';
 import { listProcessesOf } from './support/processes.ts';
+import { callScript } from './support/script.ts';
 import { useServer } from './support/use-server.ts';
+import { waitUntil } from './support/wait.ts';
 
 /** What programs expect; nothing in there reaches the host. */
 const DEVICES = ['fd', 'full', 'null', 'random', 'shm', 'stderr', 'stdin', 'stdout', 'urandom', 'zero'];
@@ -112,6 +116,25 @@ describe('the filter of system calls', () => {
     const instance = await server.api.createInstance(inject('e2e').imageId);
     expect(await readConfinement(instance)).toEqual(CONFINED);
     expect(await readFile(found(), 'utf8')).toBe(now);
+    await server.api.destroyInstance(instance.id);
+  });
+
+  it('is missed by doctor in an instance that was started without it, until that is started again', async () => {
+    const before = (await readFile(found(), 'utf8')).trim().split(' ');
+    await writeFile(found(), `${before.map((word) => (word === 'filter' ? 'no-filter' : word)).join(' ')}\n`);
+    const instance = await server.api.createInstance(inject('e2e').imageId);
+    await writeFile(found(), `${before.join(' ')}\n`);
+    expect(await readConfinement(instance)).toEqual([CONFINED[0]?.replace(/.$/, '0')]);
+    expect((await diagnose()).findings).toMatchObject([
+      {
+        object: `instance ${instance.id}`,
+        message: 'runs without the filter of system calls: an older version has started it',
+      },
+    ]);
+    expect(await callScript('draupnir-stop-instance', [String(instance.id)])).toMatchObject({ exitCode: 0 });
+    await waitUntil('it is started again', () => query(instance, 'SELECT 1').catch(() => undefined));
+    expect(await readConfinement(instance)).toEqual(CONFINED);
+    expect((await diagnose()).findings).toEqual([]);
     await server.api.destroyInstance(instance.id);
   });
 });

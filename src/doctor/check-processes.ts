@@ -85,6 +85,11 @@ function* checkInstance(view: View, instance: SettledInstance): Generator<Findin
     };
     return;
   }
+  if (view.inspection.unfiltered.has(id)) {
+    const hint = `to start it again, which ends its sessions: ${stopCommand(view, id)}; the server starts it`;
+    const message = 'runs without the filter of system calls: an older version has started it';
+    yield { invariant: 'I3', object, message, hint };
+  }
   const strays = listStrays(processes, postmaster);
   if (strays.length === 0) return;
   const pids = strays.map(({ pid }) => pid).join(' ');

@@ -96,6 +96,8 @@ export interface Inspection {
   readonly workingIn: ReadonlyMap<number, string>;
   /** Recorded process ids of postmasters, by instance. */
   readonly postmasters: ReadonlyMap<number, number>;
+  /** Instances that run without the filter of system calls, on a host that can have one. */
+  readonly unfiltered: ReadonlySet<number>;
   readonly networks: readonly ImageNetwork[];
   readonly hasIpv6: boolean;
   readonly listeners: readonly Listener[];

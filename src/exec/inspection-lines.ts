@@ -50,6 +50,7 @@ export function parseInspection(lines: readonly string[]): Inspection {
     postmasters: new Map(
       fields('postmaster').map(([file = '', pid]) => [Number.parseInt(file, 10), Number(pid)]),
     ),
+    unfiltered: new Set(get('unfiltered').map(Number)),
     networks: fields('network').map(parseNetwork),
     hasIpv6: groups.has('ipv6'),
     listeners: [

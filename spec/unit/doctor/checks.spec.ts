@@ -147,6 +147,11 @@ describe('the checks of doctor', () => {
       [`I3 instance ${READY}: is ready, but its postmaster does not run`],
     ],
     [
+      'an instance that an older version has started',
+      ({ inspection }) => Object.assign(inspection, { unfiltered: new Set([READY, STOPPED]) }),
+      [`I3 instance ${READY}: runs without the filter of system calls: an older version has started it`],
+    ],
+    [
       'a process beside the postmaster',
       (host) => host.addProcess(UID + READY, 50_000, 1, 'nc'),
       [`I3 instance ${READY}: a process (nc) that its Postgres did not start`],

@@ -37,6 +37,7 @@ export class Host {
     processes: [{ pid: 1, ppid: 0, uid: 0, ageS: 100, name: 'systemd' }],
     workingIn: new Map(),
     postmasters: new Map(),
+    unfiltered: new Set(),
     networks: [],
     hasIpv6: true,
     listeners: [{ family: 4, port: 22, uid: 0 }],

@@ -26,6 +26,7 @@ process	71 70 -1587967295 2 S tmux: server
 process	72 70 1000000007 2 Z postgres
 cwd	/proc/70/cwd	/draupnir/instances/7
 postmaster	7.pid	70
+unfiltered	7
 busy	instance	9
 network	80	2000000002	own	lo	0
 network	81	2000000002	host	lo,eth0	2
@@ -70,6 +71,7 @@ describe('what the inspection prints', () => {
       ],
       workingIn: new Map([[70, '/draupnir/instances/7']]),
       postmasters: new Map([[7, 70]]),
+      unfiltered: new Set([7]),
       networks: [
         { pid: 80, uid: 2_000_000_002, ofHost: false, interfaces: ['lo'], listeners: 0 },
         { pid: 81, uid: 2_000_000_002, ofHost: true, interfaces: ['lo', 'eth0'], listeners: 2 },

@@ -1,0 +1,23 @@
+# shellcheck shell=bash
+#
+# Instances that an older version has started, whose system calls nothing limits until they are started again.
+
+# list_unfiltered: their ids, as far as their postmaster runs.
+list_unfiltered() {
+  local file id pid path key value uid=''
+  local -A ids=()
+  for file in "${RUN_PATH}"/instances/*.pid; do
+    id=${file##*/} id=${id%.pid} pid=''
+    { read -r pid <"${file}"; } 2>/dev/null || continue
+    if is_id "${id}" && [[ ${pid} =~ ^[1-9][0-9]*$ ]]; then ids["/proc/${pid}/status"]=${id}; fi
+  done
+  if [[ ${#ids[@]} -eq 0 ]]; then return 0; fi
+  # proc_pid_status(5): the uid comes first; of Seccomp, 0 is none. A process id may have gone to another user.
+  while IFS=$':\t' read -r path key value _; do
+    if [[ ${key} == Uid ]]; then
+      uid=${value}
+    elif [[ ${uid} == $((INSTANCE_UID_BASE + ids[${path}])) ]]; then
+      printf '%s\n' "${ids[${path}]}"
+    fi
+  done < <(grep -HsE $'^(Uid:|Seccomp:\t0$)' -- "${!ids[@]}" || true)
+}
