@@ -6,7 +6,7 @@
 #   <data>/instance_config/ID   configuration, certificates and log, owned by root, outside the instance's reach
 #   <run>/instances/ID          socket directory; beside it process id and table of mounts; gone after a reboot
 
-# Since 15 statistics are in shared memory (PostgreSQL 15 release notes, E.1.3.1.8).
+# Postgres 15 moved statistics to shared memory (PostgreSQL manual, release notes of 15, "Monitoring").
 readonly LAST_MAJOR_WITH_COLLECTOR=14
 
 # instance_paths ID: sets uid, data, conf, run.
@@ -175,7 +175,7 @@ become_postmaster() {
   read -r major <"${conf}/major" || true
   postgres=${POSTGRES_ROOT}/${major}/bin/postgres
   limit_process "${INSTANCE_MEMORY_MAX}" "${INSTANCE_TASKS_MAX}"
-  # Their statistics collector talks to itself by UDP, which the firewall refuses on the host's network.
+  # Its statistics collector sends UDP to itself, and the firewall refuses UDP on the network of the host.
   if [[ ${major} -le ${LAST_MAJOR_WITH_COLLECTOR} ]]; then options=(--private-udp); fi
   become_instance "${options[@]}" -- setsid "${postgres}" -D "${data}" "${settings[@]}"
 }

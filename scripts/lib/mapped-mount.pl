@@ -1,9 +1,9 @@
-# Mounts a directory so that its files belong to another user in there (mount_setattr(2), "ID-mapped mounts"; since Linux 5.12, on
-# btrfs since 5.15). Loaded by enter-sandbox, which defines fail, behind seccomp.pl. In Perl, which every Debian has, since none of its
-# programs makes such a mount before util-linux 2.39.
+# Mounts a directory so that its files appear to belong to another user (mount_setattr(2), "ID-mapped mounts";
+# since Linux 5.12, on btrfs since 5.15). Loaded by enter-sandbox, which defines fail, after seccomp.pl.
+# In Perl, which every Debian has: no program of Debian makes such a mount before util-linux 2.39.
 use strict;
 
-# The numbers of system calls since Linux 5.1 are the same on x86-64, ARM and most others (asm-generic/unistd.h).
+# System calls since Linux 5.1 have the same numbers on x86-64 and ARM64 (asm-generic/unistd.h).
 sub OPEN_TREE () { 428 }
 sub MOVE_MOUNT () { 429 }
 sub CLONE3 () { 435 }
@@ -31,14 +31,14 @@ sub write_file {
   close($handle);
 }
 
-# open_mapping OWNER UID: a user namespace that does nothing but map the one number to the other. It is that of a process which ends
-# with us, and outlives it as long as a mount has it.
+# open_mapping OWNER UID: a user namespace that maps the one number to the other. A mount keeps it when the
+# process that it was made with has ended.
 sub open_mapping {
   my ($owner, $uid) = @_;
   pipe(my $end, my $ours) or fail("pipe: $!");
   # struct clone_args (clone(2)); without a stack of its own the child goes on here, as after fork(2).
   my $holder = syscall(CLONE3, my $clone = pack('Q8', CLONE_NEWUSER, 0, 0, 0, SIGCHLD, 0, 0, 0), 64);
-  # Not in the words of errno(3): what there is none left of would be taken for room on the volume.
+  # Without the text of errno(3): is_full of common.sh would take ENOSPC for a full volume.
   fail('no user namespace can be made (user.max_user_namespaces, clone3)') if $holder < 0;
   if ($holder == 0) {
     close($ours);

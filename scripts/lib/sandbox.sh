@@ -2,7 +2,7 @@
 #
 # What a process of an instance or an image sees of the host, and how much of it it may take.
 #
-#   filter    system calls: what Postgres and programs need (lib/seccomp.pl)
+#   filter    the system calls that Postgres and programs need, no others (lib/seccomp.pl)
 #   root      a directory tree of its own by mount namespace and chroot: programs and /etc read-only, its own data,
 #             configuration and socket directory, a private /tmp, no processes but its own in /proc, no /run. A process
 #             whose root is not that of its mount namespace cannot make user namespaces either (user_namespaces(7), EPERM).
@@ -35,15 +35,17 @@ load_limits() {
     || die "${EX_CONFIG}" "host.conf: CGROUP=${CGROUP} is no path below ${CGROUP_MOUNT}"
 }
 
-# ensure_sandbox: sets NAMESPACE (slave or unchanged: how mounts propagate to it; none), CGROUP_VERSION (2, 1, none), MAPPING
-# (mapped: a sandbox can show files as another's; same) and FILTER (filter: system calls can be limited; no-filter). Tried out once
-# after a reboot, which RUN_PATH may survive, then remembered. A line of an older version has other fields: it names no boot.
+# ensure_sandbox: sets NAMESPACE (slave or unchanged: how mounts propagate to it; none), CGROUP_VERSION (2, 1, none),
+# MAPPING (mapped: a sandbox can show files as another user's; same) and FILTER (filter: system calls can be limited;
+# no-filter). Tried out once after each boot, then stored; RUN_PATH may survive a reboot. The line of an older version
+# has one field less, so that its boot does not match.
 ensure_sandbox() {
   local boot='' found_in=''
   readonly SANDBOX_ROOT=${RUN_PATH}/root SANDBOX_FOUND=${RUN_PATH}/sandbox
   load_limits
   read -r boot </proc/sys/kernel/random/boot_id
-  if [[ -r ${SANDBOX_FOUND} ]] && read -r NAMESPACE CGROUP_VERSION MAPPING FILTER found_in <"${SANDBOX_FOUND}" \
+  if [[ -r ${SANDBOX_FOUND} ]] \
+    && read -r NAMESPACE CGROUP_VERSION MAPPING FILTER found_in <"${SANDBOX_FOUND}" \
     && [[ ${found_in} == "${boot}" ]] && has_controllers; then
     return 0
   fi
@@ -63,8 +65,8 @@ forget_sandbox() {
 }
 
 # write_mounts FILE rw:PATH… ro:PATH…: the directory tree of a sandbox in the form of fstab(5), which one mount(8) makes in one
-# go. Paths are the same inside and outside. /dev/shm and /var/tmp are the one private /tmp, so that one limit bounds them; what else
-# is in /dev, enter-sandbox makes.
+# go. Paths are the same inside and outside. /dev/shm and /var/tmp are the one private /tmp, so that one limit bounds them.
+# enter-sandbox makes the rest of /dev.
 write_mounts() {
   local file=$1 root=${SANDBOX_ROOT} entry safe='bind,nosuid,nodev,X-mount.mkdir'
   shift
@@ -85,10 +87,10 @@ write_mounts() {
   } >"${file}"
 }
 
-# become UID MOUNTS [NAMESPACE-OPTIONS…] [--private-udp] [--data DIRECTORY OWNER] -- COMMAND…: replaces this process by the command, as
-# the uid without any privilege, with a clean environment, limited system calls, and in a sandbox of its own where there is one. With
-# --private-udp its one UDP socket is its stdin, on a network of its own. With --data it waits for «launch» on stdin before it mounts
-# the directory, as enter-sandbox does, and becomes the command.
+# become UID MOUNTS [NAMESPACE-OPTIONS…] [--private-udp] [--data DIRECTORY OWNER] -- COMMAND…: replaces this process by
+# the command, as the uid without any privilege, with a clean environment, limited system calls, and in a sandbox of
+# its own where there is one. --private-udp: see exec-filtered. With --data it waits for «launch» on stdin before it
+# mounts the directory, as enter-sandbox does, and becomes the command.
 become() {
   local uid=$1 mounts=$2 namespaces=() late=() filter=${FILTER} drop
   shift 2
@@ -107,7 +109,8 @@ become() {
   drop=(setpriv --reuid="${uid}" --regid="${uid}" "${NO_PRIVILEGES[@]}" --)
   if [[ ${NAMESPACE} != none ]]; then
     exec unshare --mount --ipc --propagation "${NAMESPACE}" "${namespaces[@]}" -- \
-      perl "${SCRIPTS}/lib/enter-sandbox" "${mounts}" "${SANDBOX_ROOT}" "--${filter}" "${late[@]}" -- "${drop[@]}" "$@"
+      perl "${SCRIPTS}/lib/enter-sandbox" "${mounts}" "${SANDBOX_ROOT}" "--${filter}" "${late[@]}" -- \
+      "${drop[@]}" "$@"
   fi
   if [[ ${#late[@]} -gt 0 ]]; then
     await_word launch

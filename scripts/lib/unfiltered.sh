@@ -1,18 +1,19 @@
 # shellcheck shell=bash
 #
-# Instances that an older version has started, whose system calls nothing limits until they are started again.
+# Instances that an older version has started: without a filter of system calls, until their next start.
 
-# list_unfiltered: their ids, as far as their postmaster runs.
+# list_unfiltered: ids of those whose postmaster runs.
 list_unfiltered() {
   local file id pid path key value uid=''
   local -A ids=()
   for file in "${RUN_PATH}"/instances/*.pid; do
     id=${file##*/} id=${id%.pid} pid=''
     { read -r pid <"${file}"; } 2>/dev/null || continue
-    if is_id "${id}" && [[ ${pid} =~ ^[1-9][0-9]*$ ]]; then ids["/proc/${pid}/status"]=${id}; fi
+    if ! is_id "${id}" || [[ ! ${pid} =~ ^[1-9][0-9]*$ ]]; then continue; fi
+    ids["/proc/${pid}/status"]=${id}
   done
   if [[ ${#ids[@]} -eq 0 ]]; then return 0; fi
-  # proc_pid_status(5): the uid comes first; of Seccomp, 0 is none. A process id may have gone to another user.
+  # proc_pid_status(5): Uid precedes Seccomp, and 0 is no filter. The process id may be another user's by now.
   while IFS=$':\t' read -r path key value _; do
     if [[ ${key} == Uid ]]; then
       uid=${value}

@@ -1,4 +1,4 @@
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { Instance } from './support/api.ts';
@@ -16,16 +16,18 @@ import { waitUntil } from './support/wait.ts';
 /** What programs expect; nothing in there reaches the host. */
 const DEVICES = ['fd', 'full', 'null', 'random', 'shm', 'stderr', 'stdin', 'stdout', 'urandom', 'zero'];
 
-/** Each must work: what Postgres and the programs of a script do. */
+/** What Postgres and the programs of a script do; prints what does not work. */
 const ORDINARY = `perl -e 'use Socket;
-  for ([AF_UNIX, SOCK_STREAM, 0], [AF_INET, SOCK_STREAM, 6], [AF_INET, SOCK_DGRAM, 17], [AF_INET6, SOCK_STREAM, 0]) {
+  my @tcp = (SOCK_STREAM, IPPROTO_TCP);
+  for ([AF_UNIX, SOCK_STREAM, 0], [AF_INET, @tcp], [AF_INET6, @tcp], [AF_INET, SOCK_DGRAM, IPPROTO_UDP]) {
     socket(my $socket, $_->[0], $_->[1], $_->[2]) or print "socket @$_: $!\\n";
   }
   socketpair(my $one, my $other, AF_UNIX, SOCK_STREAM, 0) or print "socketpair: $!\\n"'
 getent ahosts localhost >/dev/null || echo getaddrinfo
 mkfifo /tmp/pipe && rm /tmp/pipe || echo mkfifo
 [[ $(echo through | cat | cat <(cat)) == through ]] || echo pipes
-echo lost >/dev/null && [[ $(head -c 4 /dev/zero | wc -c) == 4 && $(head -c 4 /dev/urandom | wc -c) == 4 ]] || echo devices
+echo lost >/dev/null && [[ $(head -c 4 /dev/zero | wc -c) == 4 ]] || echo devices
+[[ $(head -c 4 /dev/urandom | wc -c) == 4 ]] || echo urandom
 [[ $(cat /dev/stdin <<<typed) == typed ]] || echo stdin
 setsid true && nice true && timeout 5 true || echo programs`;
 
@@ -41,7 +43,7 @@ function runPerl(attacker: Attacker, program: string): Promise<string> {
   return attacker.shell(`perl <<'PERL'\n${program}\nPERL`);
 }
 
-/** Lines of `/proc/PID/status` by which each of its processes is held. */
+/** What `/proc/PID/status` of each process says of its limits. */
 async function readConfinement(instance: Instance): Promise<string[]> {
   const confinements = new Set<string>();
   for (const { pid } of await listProcessesOf(INSTANCE_UID_BASE + instance.id)) {
@@ -86,7 +88,8 @@ describe('the kernel, for a superuser inside an instance', () => {
       for node in kmsg mem port console tty tty0 ptmx fuse kvm net/tun loop0 vda sda vsock; do
         (exec 3<>/dev/$node) 2>/dev/null && echo ${BREACH} $node
       done
-      touch /dev/null /dev/shm/.. 2>/dev/null && echo ${BREACH} touch; chmod 0666 /dev/null 2>/dev/null && echo ${BREACH} chmod
+      touch /dev/null 2>/dev/null && echo ${BREACH} touch
+      chmod 0666 /dev/null 2>/dev/null && echo ${BREACH} chmod
       find /dev -type b; true`);
     expect(output).toBe(DEVICES.map((name) => `${name}\n`).join(''));
   });
@@ -103,7 +106,7 @@ describe('the filter of system calls', () => {
       await attacker.end();
       await server.api.destroyInstance(attacker.instance.id);
     } finally {
-      await rm(found());
+      await writeFile(found(), `${before.join(' ')}\n`);
     }
   });
 
@@ -119,7 +122,7 @@ describe('the filter of system calls', () => {
     await server.api.destroyInstance(instance.id);
   });
 
-  it('is missed by doctor in an instance that was started without it, until that is started again', async () => {
+  it('is reported by doctor as missing until the instance is started again', async () => {
     const before = (await readFile(found(), 'utf8')).trim().split(' ');
     await writeFile(found(), `${before.map((word) => (word === 'filter' ? 'no-filter' : word)).join(' ')}\n`);
     const instance = await server.api.createInstance(inject('e2e').imageId);

@@ -1,6 +1,6 @@
 import { access, appendFile, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, describe, expect, inject, it } from 'vitest';
+import { afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
 import { getInstallation, INSTANCE_UID_BASE } from './support/installation.ts';
 import { listProcessesOf } from './support/processes.ts';
 import { useServer } from './support/use-server.ts';
@@ -62,6 +62,11 @@ describe('the limits of an instance', () => {
   const found = (): string => join(getInstallation().run, 'sandbox');
   const hostConf = (): string => join(getInstallation().scripts, 'host.conf');
   const limits = { memory: [String(1024 ** 3)], pids: ['256'] };
+
+  // Another file may have removed what the scripts have found out.
+  beforeAll(async () => {
+    await server.api.destroyInstance((await server.api.createInstance(inject('e2e').imageId)).id);
+  });
 
   it('are those of its control group, outside of the one of the server, which goes with it', async ({
     skip,

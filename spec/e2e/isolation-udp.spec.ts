@@ -11,13 +11,13 @@ import { getInstallation, INSTANCE_UID_BASE, SERVER_USER, UPLOAD_USER } from './
 import { Namespace } from './support/namespace.ts';
 import { waitUntil } from './support/wait.ts';
 
-/** Of multicast DNS: a service such as avahi-daemon shares its port with whoever else wants it. */
+/** Of multicast DNS. Services such as avahi-daemon share it with every program that wants it. */
 const PORT = 5353;
 const STRANGER = 65_534;
-/** Far from ids that the server hands out. */
+/** Larger than ids that the server assigns. */
 const ID = 500_000;
 
-/** Receives on a port that it shares, over IPv4 and IPv6, and prints what it hears. */
+/** Receives on the shared port, over IPv4 and IPv6, and prints what it hears. */
 const SERVICE = `
   const dgram = require('node:dgram');
   let left = 2;
@@ -28,17 +28,19 @@ const SERVICE = `
   }
 `;
 
-/** Sends to the service from the port that is the service's own, by a socket that is connected elsewhere; prints what came of it. */
+/** Sends to the service from the service's own port, by a socket connected elsewhere; prints the result. */
 const ATTACK = `use Socket qw(:all);
-  for ([AF_INET, pack_sockaddr_in(9, INADDR_LOOPBACK), pack_sockaddr_in(${PORT}, INADDR_ANY), pack_sockaddr_in(${PORT}, INADDR_LOOPBACK)],
-       [AF_INET6, pack_sockaddr_in6(9, IN6ADDR_LOOPBACK), pack_sockaddr_in6(${PORT}, IN6ADDR_ANY), pack_sockaddr_in6(${PORT}, IN6ADDR_LOOPBACK)]) {
-    my ($family, $elsewhere, $any, $service) = @$_;
+  my ($localhost4, $localhost6) = (INADDR_LOOPBACK, IN6ADDR_LOOPBACK);
+  my $address4 = sub { pack_sockaddr_in($_[0], $_[1] || $localhost4) };
+  my $address6 = sub { pack_sockaddr_in6($_[0], $_[1] || $localhost6) };
+  for ([AF_INET, $address4, INADDR_ANY], [AF_INET6, $address6, IN6ADDR_ANY]) {
+    my ($family, $address, $any) = @$_;
     socket(my $socket, $family, SOCK_DGRAM, 0) or die $!;
     setsockopt($socket, SOL_SOCKET, SO_REUSEADDR, 1) or die $!;
     setsockopt($socket, IPPROTO_IPV6, IPV6_V6ONLY, 1) if $family == AF_INET6;
-    bind($socket, $any) or die $!;
-    connect($socket, $elsewhere) or die $!;
-    print send($socket, "stolen rows", 0, $service) ? "sent" : "$!", "\\n";
+    bind($socket, $address->(${PORT}, $any)) or die $!;
+    connect($socket, $address->(9)) or die $!;
+    print send($socket, "stolen rows", 0, $address->(${PORT})) ? "sent" : "$!", "\\n";
   }`;
 const REFUSED = 'Operation not permitted\n'.repeat(2);
 
@@ -70,7 +72,7 @@ async function startService(): Promise<void> {
   await waitUntil('the service listens', () => Promise.resolve(heard.includes('ready')));
 }
 
-/** What the service has heard until now: it answers to a stranger, whose message comes after all others. */
+/** What the service has heard since the last call. Loopback keeps the order: "over" arrives last. */
 async function listHeard(): Promise<string[]> {
   await namespace.run([...asUid(STRANGER), 'bash', '-c', `echo -n over >/dev/udp/127.0.0.1/${PORT}`]);
   await waitUntil('the service hears a stranger', () => Promise.resolve(heard.includes('over')));
@@ -104,7 +106,7 @@ class Running {
     await run(['chown', '-R', `${this.uid}:${this.uid}`, this.cluster.data, this.cluster.dir]);
   }
 
-  /** Starts it behind the program that limits it; without, it runs as one that an older version has started. */
+  /** Starts it with the command `limit` in front; without, as an older version does. */
   async start(...limit: string[]): Promise<void> {
     const { dir, data } = this.cluster;
     const argv = [join(getInstallation().postgres, String(this.#major), 'bin/postgres'), '-D', data];
@@ -146,8 +148,10 @@ class Running {
 
   /** Runs a bash script as a program of Postgres; its descriptor 7 is what Postgres has for stdin. */
   async shell(script: string): Promise<string> {
-    const sql = `CREATE TEMP TABLE printed (line text); COPY printed FROM PROGRAM 'exec 7<&0; ${formatProgram(script)}'`;
-    return decodeOutput(await this.cluster.query('postgres', `${sql}; SELECT line FROM printed`));
+    const sql = `CREATE TEMP TABLE printed (line text);
+      COPY printed FROM PROGRAM 'exec 7<&0; ${formatProgram(script)}';
+      SELECT line FROM printed`;
+    return decodeOutput(await this.cluster.query('postgres', sql));
   }
 
   async stop(): Promise<void> {
@@ -178,13 +182,13 @@ describe('a service of the host that shares its UDP port', () => {
     expect(await listHeard()).toEqual([]);
     expect(await namespace.run([...asUid(STRANGER - 1), ...attack])).toBe('sent\n'.repeat(2));
     expect(await listHeard()).toEqual(['stolen rows', 'stolen rows']);
-    // What looks like the other direction of that, to the kernel's list of connections, is no answer either.
+    // The kernel counts packets from there as replies to the stranger's.
     expect(await namespace.run([...asUid(INSTANCE_UID_BASE + ID), ...attack])).toBe(REFUSED);
     expect(await listHeard()).toEqual([]);
   });
 });
 
-describe.each([13, 14])('the statistics collector of Postgres %i, which talks to itself by UDP', (major) => {
+describe.each([13, 14])('the statistics collector of Postgres %i, which sends UDP to itself', (major) => {
   let postgres: Running;
   beforeAll(async () => {
     postgres = new Running(major);
@@ -192,15 +196,16 @@ describe.each([13, 14])('the statistics collector of Postgres %i, which talks to
   });
   afterEach(() => postgres.stop());
 
-  it('counts on a network of its own, from where no service of the host is reached', async () => {
+  it('counts on a network of its own, from which no service of the host is reached', async () => {
     await postgres.startLimited();
     await postgres.expectStatistics();
     expect(await readFile(postgres.log, 'utf8')).not.toMatch(/disabling statistics|using stale statistics/);
     await startService();
     expect(await postgres.shell(`perl -e '${ATTACK}'`)).toBe(REFUSED);
     const socket = process.arch === 'x64' ? 41 : 198;
-    // What it has for stdin is the collector's socket, and so is every other that Postgres could make.
-    const byItsOwn = `perl -e 'use Socket qw(:all); open(my $own, "+<&=", 7) or die; print syscall(${socket}, 2, 2, 0), "\\n";
+    // Its stdin is the socket of the collector, and stands for every UDP socket that Postgres asks for.
+    const byItsOwn = `perl -e 'use Socket qw(:all); open(my $own, "+<&=", 7) or die;
+      print syscall(${socket}, 2, 2, 0), "\\n";
       print getsockname($own) eq getpeername($own) ? "" : "of another\\n";
       send($own, "stolen rows", 0, pack_sockaddr_in(${PORT}, INADDR_LOOPBACK)); print "tried\\n"'`;
     expect(await postgres.shell(byItsOwn)).toBe('0\ntried\n');
@@ -208,7 +213,7 @@ describe.each([13, 14])('the statistics collector of Postgres %i, which talks to
     await postgres.expectStatistics();
   });
 
-  it('goes on where an older version has started it, and nobody else gains by that', async () => {
+  it('continues where an older version has started it, and no other instance can use that', async () => {
     await namespace.run(['iptables', '-F']);
     await namespace.run(['ip6tables', '-F']);
     await postgres.start();

@@ -195,6 +195,7 @@ describe('sudo', () => {
   it.each([
     ['another script', ['lib/unpack-upload', '/tmp', '/tmp']],
     ['what makes a sandbox', ['lib/enter-sandbox', '/tmp/mounts', '/']],
+    ['what limits system calls', ['lib/exec-filtered', '--no-filter', '--', 'id']],
     ['a library', ['lib/common.sh']],
     ['its own configuration', ['host.conf']],
   ])('does not run %s', async (_what, [name = '', ...args]) => {

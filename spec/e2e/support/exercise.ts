@@ -6,7 +6,7 @@ import { type Outcome, run, runCommand } from './command.ts';
 import { getInstallation } from './installation.ts';
 import { waitUntil } from './wait.ts';
 
-/** Creates every extension there is, in a database of its own, and prints those that it could load. */
+/** Creates every available extension in a new database, and prints those that could be loaded. */
 const EXTENSIONS = `CREATE DATABASE extensions;
 \\c extensions
 SET client_min_messages = error;
@@ -28,7 +28,7 @@ SELECT extname || ' ' || extversion FROM pg_extension ORDER BY 1;
 DROP DATABASE extensions;
 `;
 
-/** Large objects, by SQL and through files; a query by several processes; one that is compiled, where that is possible. */
+/** Large objects by SQL and as files, a parallel query, one with JIT where the build has it, a program. */
 const LOAD = `SET client_min_messages = error;
 SELECT lo_from_bytea(4711, decode(repeat('00ff', 100000), 'hex'));
 SELECT lo_export(4711, '/tmp/large');
@@ -48,7 +48,7 @@ COPY program FROM PROGRAM 'echo through a program';
 SELECT line FROM program;
 `;
 
-/** A psql of Debian's major as the administrator of an instance. */
+/** Runs psql of Debian's major as the administrator of the instance. */
 function query(instance: Instance, sql: string): Promise<string> {
   return run(
     [
@@ -82,14 +82,14 @@ function connection({ id, port }: Instance): string[] {
   ];
 }
 
-/** The extensions that can be loaded by a Postgres that nothing limits. */
+/** The extensions that can be loaded outside of a sandbox. */
 export function listExtensions(cluster: Cluster): Promise<string> {
   return cluster.query('postgres', EXTENSIONS);
 }
 
 /**
- * Uses what Postgres has: extensions, which have to be those that were loaded outside, large objects, several processes for a query,
- * statistics, and Debian's pgbench and pg_dump. Throws when something fails.
+ * Uses extensions, large objects, parallel queries, statistics, and Debian's pgbench and pg_dump. Throws when one
+ * of them fails, or when an extension of `extensions` cannot be created.
  */
 export async function exercise(instance: Instance, major: number, extensions: string): Promise<void> {
   expect((await query(instance, EXTENSIONS)).trim()).toBe(extensions);

@@ -51,7 +51,7 @@ function buildInt80(): Buffer {
   return Buffer.concat([headers, body]);
 }
 
-/** A bash script that runs the program from memory, since nothing that an instance writes can be executed, and prints its status. */
+/** A bash script that runs the program from a memfd, as instances cannot execute files; prints the status. */
 export function formatInt80(): string {
   // memfd_create of x86-64; the descriptor stays open for the program.
   return `perl -e 'my ($name, $code) = ("attack", pack("H*", shift));

@@ -1,6 +1,6 @@
 import { BREACH } from './attacker.ts';
 
-/** A system call with numbers for arguments, whatever they mean, and the errno that has to refuse it. */
+/** A system call with numeric arguments, and the errno that must refuse it. */
 export interface KernelAttack {
   readonly name: string;
   /** Its number on x86-64 and on ARM64; undefined where there is none. */
@@ -33,7 +33,7 @@ const ofX64 = (name: string, number: number, args: readonly number[] = []): Kern
 const SOCKET: Numbers = [41, 198];
 const SOCKETPAIR: Numbers = [53, 199];
 
-/** Families that are no IP, so that no rule of the firewall holds them, and what loads a protocol of its own. */
+/** Families that are not IP and pass every rule of the firewall, and protocols that no program needs. */
 const SOCKETS: readonly KernelAttack[] = [
   attack('a socket to the hypervisor (AF_VSOCK)', SOCKET, [40, 1, 0]),
   attack('a socket for raw frames (AF_PACKET)', SOCKET, [17, 3, 0x300]),
@@ -71,7 +71,7 @@ const NEW_NAMESPACES: readonly KernelAttack[] = Object.entries(NAMESPACES).flatM
 ]);
 
 const CALLS: readonly KernelAttack[] = [
-  // Keys outlive the process, and those of who started it can be seen.
+  // Keys outlive the process, and it possesses those of the session that started it.
   attack('add_key', [248, 217]),
   attack('request_key', [249, 218]),
   attack('keyctl: which session keyring', [250, 219], [0, -3, 0]),
@@ -142,12 +142,12 @@ const CALLS: readonly KernelAttack[] = [
   { ...ofX64('a call of x32 (getpid)', 0x4000_0027), errno: ENOSYS },
 ];
 
-/** What no process of an instance or of an image may ask of the kernel. */
+/** System calls that no process of an instance or an image may make. */
 export const KERNEL_ATTACKS: readonly KernelAttack[] = [...SOCKETS, ...NEW_NAMESPACES, ...CALLS].filter(
   ({ number }) => number !== undefined,
 );
 
-/** A program of Perl that makes them and prints a line for each: its name, and errno or that it succeeded. */
+/** A Perl program that makes the calls and prints for each its name, and errno or BREACH. */
 export function formatKernelAttacks(attacks: readonly KernelAttack[] = KERNEL_ATTACKS): string {
   const tries = attacks.map(
     ({ name, number, args }) => `attempt('${name}', ${[number, ...args].join(', ')});`,
@@ -158,7 +158,7 @@ sub attempt {
   my $parent = $$;
   my $result = syscall(shift @call, @call);
   my $errno = $! + 0;
-  # A child that has come of it.
+  # A child that the call made.
   kill('KILL', syscall(${onX64 ? 39 : 172})) if syscall(${onX64 ? 39 : 172}) != $parent;
   print "$name: ", $result == -1 ? $errno : '${BREACH}', "\\n";
 }
@@ -166,7 +166,7 @@ ${tries.join('\n')}
 `;
 }
 
-/** What that program prints when each was refused for the right reason. */
+/** The output of that program when each call fails with the right errno. */
 export function formatRefusals(attacks: readonly KernelAttack[] = KERNEL_ATTACKS): string {
   return attacks.map(({ name, errno }) => `${name}: ${errno}\n`).join('');
 }

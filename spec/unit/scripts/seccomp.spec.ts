@@ -37,11 +37,11 @@ function readList(machine: Machine): Map<string, Entry> {
   );
 }
 
-/** The same from the kernel's headers. In those of ARM64, names of 64 bits may stand for a number under another name. */
+/** The same from the kernel's headers. Those of ARM64 define some numbers by way of other names. */
 function readHeaders(machine: Machine): Map<string, number> {
   const text = readFileSync(HEADERS[machine], 'utf8');
   const numbers = new Map<string, number>();
-  // How many there are, and where those of single architectures begin.
+  // Not calls: their count, and the first number of single architectures.
   const others = ['syscalls', 'arch_specific_syscall'];
   for (const [, name = '', number] of text.matchAll(/^#define __NR_(\w+)\s+(\d+)/gm)) {
     if (!others.includes(name)) numbers.set(name, Number(number));
@@ -52,7 +52,7 @@ function readHeaders(machine: Machine): Map<string, number> {
       Number(number),
     ]),
   );
-  // Those of 64 bits come first, and then the names that 32 bits have for the same.
+  // The first definitions are those of 64 bits.
   for (const [, name = '', of = ''] of text.matchAll(/^#define __NR_(\w+) __NR3264_(\w+)/gm)) {
     const number = shared.get(of);
     if (number !== undefined && !numbers.has(name)) numbers.set(name, number);
@@ -60,15 +60,20 @@ function readHeaders(machine: Machine): Map<string, number> {
   return numbers;
 }
 
-/** What container engines refuse a process without capabilities by default (Docker manual, "Seccomp security profiles"). */
-const REFUSED_BY_ENGINES =
-  `acct add_key bpf chroot clock_settime create_module delete_module fanotify_init finit_module fsconfig fsmount
-  fsopen fspick get_kernel_syms get_mempolicy init_module io_uring_enter io_uring_register io_uring_setup ioperm iopl kcmp
-  kexec_file_load kexec_load keyctl lookup_dcookie lsm_get_self_attr lsm_list_modules lsm_set_self_attr mbind migrate_pages
-  mount mount_setattr move_mount move_pages name_to_handle_at nfsservctl open_by_handle_at open_tree perf_event_open
-  pidfd_getfd pivot_root process_madvise process_vm_readv process_vm_writev ptrace query_module quotactl quotactl_fd reboot
-  request_key set_mempolicy set_mempolicy_home_node setdomainname sethostname setns settimeofday stime swapoff swapon sysfs
-  _sysctl syslog umount umount2 unshare uselib userfaultfd ustat vhangup vm86 vm86old vmsplice`.split(/\s+/);
+/** Refused without capabilities by Docker's default profile (Docker manual, "Seccomp security profiles"). */
+const REFUSED_BY_ENGINES = `
+  acct add_key bpf chroot clock_settime create_module delete_module fanotify_init finit_module
+  fsconfig fsmount fsopen fspick get_kernel_syms get_mempolicy init_module io_uring_enter
+  io_uring_register io_uring_setup ioperm iopl kcmp kexec_file_load kexec_load keyctl lookup_dcookie
+  lsm_get_self_attr lsm_list_modules lsm_set_self_attr mbind migrate_pages mount mount_setattr
+  move_mount move_pages name_to_handle_at nfsservctl open_by_handle_at open_tree perf_event_open
+  pidfd_getfd pivot_root process_madvise process_vm_readv process_vm_writev ptrace query_module
+  quotactl quotactl_fd reboot request_key set_mempolicy set_mempolicy_home_node setdomainname
+  sethostname setns settimeofday stime swapoff swapon sysfs _sysctl syslog umount umount2 unshare
+  uselib userfaultfd ustat vhangup vm86 vm86old vmsplice
+`
+  .trim()
+  .split(/\s+/);
 
 describe.each(machines)('the list of system calls for %s', (machine) => {
   const list = readList(machine);
@@ -78,7 +83,7 @@ describe.each(machines)('the list of system calls for %s', (machine) => {
     const newest = Math.max(...headers.values());
     expect(headers.size).toBeGreaterThan(300);
     for (const [name, { number }] of list) {
-      // Those that the headers may be too old for; uretprobe (Linux 6.11) is in a gap that x86-64 had.
+      // The headers may be older than the list. uretprobe (Linux 6.11) fills a gap of x86-64.
       const expected = headers.get(name) ?? (number > newest || name === 'uretprobe' ? number : undefined);
       expect({ name, number }).toEqual({ name, number: expected });
     }
@@ -110,7 +115,7 @@ describe.each(['x86_64', 'aarch64'] as const)('the filter of system calls for %s
     expect(allowed.size).toBeGreaterThan(200);
   });
 
-  it('answers to what is newer, and to clone3, that there is no such call, so that programs take another', () => {
+  it('answers ENOSYS to newer calls and to clone3, so that programs fall back to an older call', () => {
     const newest = Math.max(...[...list.values()].map(({ number }) => number));
     for (const number of [newest + 1, 1000, 0x7fffffff, 0xffffffff]) {
       expect(filter.judge(AUDIT_ARCH[machine], number)).toBe(ENOSYS);
@@ -173,7 +178,7 @@ describe.each(['x86_64', 'aarch64'] as const)('the filter of system calls for %s
     for (const request of [0x5412, 0x541c]) expect(judge('ioctl', 0, request)).toBe(EPERM);
   });
 
-  it('makes UDP over IPv4 descriptor 0, where it is to be private, and leaves getaddrinfo its own', () => {
+  it('answers 0 to UDP over IPv4 where UDP is private, except for getaddrinfo', () => {
     const own = SeccompProgram.build(machine, { privateUdp: true });
     const judgeOwn = (...args: number[]) =>
       own.judge(AUDIT_ARCH[machine], list.get('socket')?.number ?? NaN, args);
