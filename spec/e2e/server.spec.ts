@@ -1,5 +1,8 @@
+import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { join } from 'node:path';
+import { connect as connectTls } from 'node:tls';
 import { afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
 import { Api } from './support/api.ts';
 import { type Outcome, run, runCommand } from './support/command.ts';
@@ -84,6 +87,23 @@ describe('the server', () => {
       expect.arrayContaining(['starting', 'listening', 'stopping', 'stopped']),
     );
     expect(new Set(lines.map((line) => line.environment))).toEqual(new Set(['test']));
+  });
+
+  it('stops at once though clients have sent half a request, over TLS and plain', async () => {
+    const { httpPort, httpsPort } = getInstallation();
+    const server = await start();
+    const plain = connect({ port: httpPort, host: '127.0.0.1' });
+    const secure = connectTls({ port: httpsPort, host: '127.0.0.1', rejectUnauthorized: false });
+    for (const socket of [plain, secure]) socket.on('error', () => undefined);
+    await Promise.all([once(plain, 'connect'), once(secure, 'secureConnect')]);
+    const closed = Promise.all([once(plain, 'close'), once(secure, 'close')]);
+    for (const socket of [plain, secure]) socket.write('GET /images HTTP/1.1\r\nHost: x\r\n');
+    // A later request is answered: the server has read the halves by then.
+    await new Api(getInstallation()).listImageIds();
+    const begin = performance.now();
+    expect(await server.stop()).toBe(0);
+    expect(performance.now() - begin).toBeLessThan(2000);
+    await closed;
   });
 
   it("admits no test token in another environment, but the upload user's", async () => {

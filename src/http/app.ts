@@ -92,7 +92,11 @@ export function buildApp(parts: AppParts, tls?: ServerOptions): FastifyInstance 
   const app = tls
     ? (fastify({ ...options, https: server }) as unknown as FastifyInstance)
     : fastify({ ...options, http: server });
-  guardServer(app.server, parts.limits, parts.isProxy);
+  const connections = guardServer(app.server, parts.limits, parts.isProxy);
+  app.addHook('preClose', (done) => {
+    connections.stop();
+    done();
+  });
 
   app.setErrorHandler<FastifyError>(async (error, request, reply) => {
     const answer = classify(error, request, parts.log);

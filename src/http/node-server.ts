@@ -6,6 +6,7 @@ import { JSON_TYPE } from '../wire.ts';
 import { limitConnections } from './connection-limit.ts';
 import { buildUnreadableError } from './error-body.ts';
 import type { HttpLimits } from './limits.ts';
+import { OpenConnections } from './open-connections.ts';
 import { answerUnreadable } from './unreadable-request.ts';
 
 /** How often Node looks for requests that are late, in milliseconds: its own 30 s would be added to every time-out. */
@@ -24,8 +25,16 @@ export function buildServerOptions(limits: HttpLimits, tls?: HttpsOptions): Serv
   };
 }
 
-/** Sets what cannot be given as an option, and answers in our form what Node would answer in its own. */
-export function guardServer(server: Server, limits: HttpLimits, isProxy: (address: string) => boolean): void {
+/**
+ * Sets what cannot be given as an option, and answers in our form what Node would answer in its own. Returns the server's
+ * connections, to be closed before it stops.
+ */
+export function guardServer(
+  server: Server,
+  limits: HttpLimits,
+  isProxy: (address: string) => boolean,
+): OpenConnections {
+  const connections = new OpenConnections(server);
   limitConnections(server, limits, isProxy);
   server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) => {
     const { status, body } = buildUnreadableError(417);
@@ -42,4 +51,5 @@ export function guardServer(server: Server, limits: HttpLimits, isProxy: (addres
   server.on('connect', (_request: IncomingMessage, socket: Socket) => {
     answerUnreadable(new Error('CONNECT'), socket);
   });
+  return connections;
 }
