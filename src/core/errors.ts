@@ -31,6 +31,9 @@ export type ErrorKind =
   | 'too_many_logins'
   | 'audit_log_unavailable';
 
+/** The kind of a recorded failure; `internal` for anything unforeseen. */
+export type FailureKind = ErrorKind | 'internal';
+
 /** An expected failure with a reason that may be shown to the caller: lower case, no row data, no secrets. */
 export class DomainError extends Error {
   override readonly name = 'DomainError';

@@ -1,3 +1,4 @@
+import type { FailureKind } from './errors.ts';
 import type { VerificationQuery } from './verification-script.ts';
 
 /**
@@ -34,6 +35,8 @@ export interface Image {
   readonly status: ImageStatus;
   /** Why the last preparation failed; present in status `failed`. */
   readonly failure: string | undefined;
+  /** Recorded with `failure`; absent in records of earlier versions. */
+  readonly failureKind: FailureKind | undefined;
   /** How often the preparation of status `finalising` was begun: once, and once more for each interruption. */
   readonly attempts: number;
 }
@@ -67,6 +70,7 @@ export interface ImageStore {
     from: readonly ImageStatus[],
     to: ImageStatus,
     failure?: string,
+    failureKind?: FailureKind,
   ): Promise<Image | undefined>;
   delete(id: number): Promise<void>;
 }

@@ -97,8 +97,7 @@ export class Images {
   /** Begins to prepare an image, as `finalise` does; resolves once that is recorded, and thus survives everything. */
   async beginFinalising(caller: Caller, id: number): Promise<Image> {
     const preparation = await this.#begin(caller, id);
-    // Its failure is recorded with the image.
-    preparation.ended.catch(() => undefined);
+    this.#preparations.leaveUnattended(id, preparation);
     return preparation.image;
   }
 

@@ -20,6 +20,7 @@ export class Preparations {
   readonly #parts: ImagesParts;
   readonly #running = new Map<number, Promise<Preparation>>();
   readonly #progress = new Map<number, Progress>();
+  readonly #unattended = new WeakSet<Preparation>();
   readonly #stop = new AbortController();
 
   constructor(parts: ImagesParts) {
@@ -49,13 +50,22 @@ export class Preparations {
     const { store, log } = this.#parts;
     if (attempts >= MAX_ATTEMPTS) {
       const failure = `the preparation was interrupted ${attempts} times; ask for it again`;
-      await store.transition(id, ['finalising'], 'failed', failure);
+      await store.transition(id, ['finalising'], 'failed', failure, 'finalise_interrupted');
       log.warn({ imageId: id, attempts }, 'preparation of image is given up');
       return;
     }
-    const preparation = await this.begin(id);
-    preparation.ended.catch(() => undefined);
+    this.leaveUnattended(id, await this.begin(id));
     log.info({ imageId: id, attempts: attempts + 1 }, 'preparing image again');
+  }
+
+  /** No request waits for its end. Its failure is recorded with the image; the cause of an unforeseen one is logged here. */
+  leaveUnattended(id: number, preparation: Preparation): void {
+    if (this.#unattended.has(preparation)) return;
+    this.#unattended.add(preparation);
+    preparation.ended.catch((error: unknown) => {
+      if (error instanceof DomainError || this.#stop.signal.aborted) return;
+      this.#parts.log.error({ imageId: id, err: error }, 'image could not be finalised');
+    });
   }
 
   /** Ends those that are under way; resolves when nothing runs any more. Their records stay, for `resume`. */
@@ -114,8 +124,9 @@ export class Preparations {
       meter?.preparationEnded(performance.now() - started, 'failed');
       const reason = await findReason(error, volume);
       const expected = reason instanceof DomainError;
+      const failure = expected ? reason.message : 'internal error';
       await store
-        .transition(id, ['finalising'], 'failed', expected ? reason.message : 'internal error')
+        .transition(id, ['finalising'], 'failed', failure, expected ? reason.kind : 'internal')
         .catch((cause: unknown) => {
           // The record stays in state finalising; the next round of the reconciler takes it up.
           log.error({ imageId: id, err: cause }, 'cannot record failure of image');

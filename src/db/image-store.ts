@@ -1,4 +1,5 @@
 import type { Pool } from 'pg';
+import type { FailureKind } from '../core/errors.ts';
 import type { Image, ImageStatus, ImageStore, NewImage } from '../core/image.ts';
 
 interface ImageRow {
@@ -8,6 +9,7 @@ interface ImageRow {
   updated_at: Date;
   status: ImageStatus;
   failure: string | null;
+  failure_kind: FailureKind | null;
   attempts: number;
 }
 
@@ -16,7 +18,7 @@ interface ScriptsRow {
   verification_script: string;
 }
 
-const COLUMNS = 'id, backed_up_at, created_at, updated_at, status, failure, attempts';
+const COLUMNS = 'id, backed_up_at, created_at, updated_at, status, failure, failure_kind, attempts';
 
 /** Table `images`. */
 export class PgImageStore implements ImageStore {
@@ -59,12 +61,13 @@ export class PgImageStore implements ImageStore {
     from: readonly ImageStatus[],
     to: ImageStatus,
     failure?: string,
+    failureKind?: FailureKind,
   ): Promise<Image | undefined> {
     const { rows } = await this.#pool.query<ImageRow>(
-      `UPDATE images SET status = $3, failure = $4, ready = ($3 = 'ready'), updated_at = now(),
+      `UPDATE images SET status = $3, failure = $4, failure_kind = $5, ready = ($3 = 'ready'), updated_at = now(),
          attempts = CASE WHEN $3 <> 'finalising' THEN attempts WHEN status = 'finalising' THEN attempts + 1 ELSE 1 END
        WHERE id = $1 AND status = ANY ($2) RETURNING ${COLUMNS}`,
-      [id, from, to, failure ?? null],
+      [id, from, to, failure ?? null, failureKind ?? null],
     );
     return rows[0] && toImage(rows);
   }
@@ -91,6 +94,7 @@ function toImage([row]: ImageRow[]): Image {
     updatedAt: row.updated_at,
     status: row.status,
     failure: row.failure ?? undefined,
+    failureKind: row.failure_kind ?? undefined,
     attempts: row.attempts,
   };
 }

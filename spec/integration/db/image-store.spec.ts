@@ -84,10 +84,15 @@ describe('the images in the database', () => {
 
   it('keep the reason of a failure until they move on', async () => {
     const id = await addInState('finalising');
-    expect(await store.transition(id, ['finalising'], 'failed', 'line 3')).toMatchObject({
+    expect(await store.transition(id, ['finalising'], 'failed', 'line 3', 'finalise_failed')).toMatchObject({
       failure: 'line 3',
+      failureKind: 'finalise_failed',
     });
-    expect(await store.transition(id, ['failed'], 'finalising')).toMatchObject({ failure: undefined });
+    expect(await store.find(id)).toMatchObject({ failureKind: 'finalise_failed' });
+    expect(await store.transition(id, ['failed'], 'finalising')).toMatchObject({
+      failure: undefined,
+      failureKind: undefined,
+    });
   });
 
   it('keep the old column `ready` true to its meaning', async () => {

@@ -182,6 +182,20 @@ describe('the finalisation of an image', () => {
     hold.release();
     await world.images.close();
     expect(await world.images.get(id)).toMatchObject({ status: 'failed', failure: 'line 3' });
+    expect(world.log.at('error')).toEqual([]);
+  });
+
+  it('that was begun without waiting logs the cause of an unforeseen failure once', async () => {
+    const id = world.imageStore.add('pending');
+    const hold = world.steps.hold('disk.finaliseImage');
+    const cause = new Error('the disk has the serial number 4711');
+    world.steps.failOnce('disk.finaliseImage', cause);
+    for (let count = 0; count < 2; count++) await world.images.beginFinalising(upload, id);
+    hold.release();
+    await expect.poll(() => status(id)).toBe('failed');
+    expect(world.log.at('error')).toEqual([
+      { level: 'error', message: 'image could not be finalised', fields: { imageId: id, err: cause } },
+    ]);
   });
 
   it('waits for its turn, and is refused unrecorded when too many wait', async () => {
@@ -321,6 +335,7 @@ describe('the reconciliation of the images', () => {
     expect(await world.images.get(id)).toMatchObject({
       status: 'failed',
       failure: 'the preparation was interrupted 5 times; ask for it again',
+      failureKind: 'finalise_interrupted',
     });
     expect(world.imageDisk.scripts).toEqual([]);
     expect((await world.images.finalise(upload, id)).status).toBe('ready');

@@ -1,6 +1,8 @@
+import type { FailureKind } from '../../../src/core/errors.ts';
 import type { Image, ImageStatus, ImageStore, NewImage } from '../../../src/core/image.ts';
 import type { Steps } from './steps.ts';
 
+const NO_FAILURE = { failure: undefined, failureKind: undefined };
 const CREATED = new Date('2017-05-01T12:00:00Z');
 
 /** Images in memory. Steps: `images.<method>`, for a transition `images.transition <state>`. */
@@ -17,7 +19,7 @@ export class FakeImageStore implements ImageStore {
   add(status: ImageStatus, script = 'SELECT 1', attempts = 0, verification = ''): number {
     const id = ++this.#lastId;
     const times = { backedUpAt: CREATED, createdAt: CREATED, updatedAt: CREATED };
-    this.rows.set(id, { id, ...times, status, failure: undefined, attempts, script, verification });
+    this.rows.set(id, { id, ...times, status, ...NO_FAILURE, attempts, script, verification });
     return id;
   }
 
@@ -51,13 +53,14 @@ export class FakeImageStore implements ImageStore {
     from: readonly ImageStatus[],
     to: ImageStatus,
     failure?: string,
+    failureKind?: FailureKind,
   ): Promise<Image | undefined> {
     return this.#steps.run(`images.transition ${to}`, () => {
       const row = this.rows.get(id);
       if (!row || !from.includes(row.status)) return undefined;
       const again = row.status === 'finalising' ? row.attempts + 1 : 1;
       const attempts = to === 'finalising' ? again : row.attempts;
-      const changed = { ...row, status: to, failure, attempts };
+      const changed = { ...row, status: to, failure, failureKind, attempts };
       this.rows.set(id, changed);
       return changed;
     });

@@ -45,7 +45,7 @@ describe('sparse fieldsets', () => {
       expect(answer.json()).toMatchObject({
         id: 'bad_request',
         detail:
-          'fields[images] may name backed_up_at, created_at, failure, instances, progress, ready, status, updated_at',
+          'fields[images] may name backed_up_at, created_at, error, failure, instances, progress, ready, status, updated_at',
       });
     },
   );

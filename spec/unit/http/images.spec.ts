@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { DomainError } from '../../../src/core/errors.ts';
 import {
   createApp,
   errorObject,
@@ -204,6 +205,77 @@ describe('POST /images/:id/done', () => {
     const { send } = createApp();
     expect((await send('ada', { method: 'POST', url: '/images/1/done' })).statusCode).toBe(403);
     expect((await send('upload', { method: 'POST', url: '/images/1/done' })).json()).toEqual(NOT_FOUND);
+  });
+
+  const done = (headers: object = { prefer: 'respond-async' }) => ({
+    method: 'POST' as const,
+    url: '/images/1/done',
+    headers: { ...headers },
+  });
+
+  it.each(['respond-async', 'Respond-Async', 'handling=lenient, respond-async; wait=5'])(
+    'answers 202 at once with Prefer: %s, and joins what is under way',
+    async (prefer) => {
+      const { send, imageStore, imageDisk, images } = createApp();
+      imageStore.add('pending');
+      imageDisk.neverEnds = true;
+      for (let count = 0; count < 2; count++) {
+        const response = await send('upload', done({ prefer }));
+        expect(response.statusCode).toBe(202);
+        expect(response.headers).toMatchObject({
+          'preference-applied': 'respond-async',
+          location: '/images/1',
+        });
+        expect(response.json()).toEqual({
+          data: { type: 'images', id: '1', attributes: { ...ATTRIBUTES, ready: false } },
+        });
+        expectEnvelope(response);
+      }
+      await images.close();
+      expect(imageDisk.scripts).toHaveLength(1);
+    },
+  );
+
+  it('answers 200 with Prefer: respond-async when the image is ready', async () => {
+    const { send, imageStore } = createApp();
+    imageStore.add('ready');
+    expect((await send('upload', done())).statusCode).toBe(200);
+  });
+
+  it.each([
+    ['an expected failure', new DomainError('finalise_failed', 'line 3: 42P01')],
+    ['a full volume', new DomainError('storage_unavailable', 'the volume is not mounted')],
+    ['an unforeseen failure', new Error('the disk has the serial number 4711')],
+  ])('leaves the error that a waiting client gets, to be asked for: %s', async (_what, cause) => {
+    const { send, imageStore, steps } = createApp();
+    imageStore.add('pending');
+    imageStore.add('pending');
+    const url = (id: number) => `/images/${id}?fields[images]=status,error`;
+    expect((await send('upload', { url: url(1) })).json()).toMatchObject({
+      data: { attributes: { status: 'pending', error: null } },
+    });
+    steps.failOnce('disk.finaliseImage', cause);
+    const waited = await send('upload', { method: 'POST', url: '/images/2/done' });
+    expect(waited.statusCode).toBeGreaterThanOrEqual(400);
+    const follow = async (id: number): Promise<unknown> =>
+      (await send('upload', { url: url(id) })).json<{ data: { attributes: unknown } }>().data.attributes;
+    expect(await follow(2)).toEqual({ status: 'failed', error: waited.json<unknown>() });
+    steps.failOnce('disk.finaliseImage', cause);
+    await send('upload', done());
+    await expect.poll(() => follow(1)).toEqual({ status: 'failed', error: waited.json<unknown>() });
+    // Asked for again: the old failure is gone at once.
+    const hold = steps.hold('disk.finaliseImage');
+    expect((await send('upload', done())).statusCode).toBe(202);
+    expect(await follow(1)).toEqual({ status: 'finalising', error: null });
+    hold.release();
+    await expect.poll(() => follow(1)).toEqual({ status: 'ready', error: null });
+  });
+
+  it('reports a failure that an earlier version has recorded as one of the preparation', async () => {
+    const { send, imageStore } = createApp();
+    imageStore.add('failed');
+    const { json } = await send('upload', { url: '/images/1?fields[images]=error' });
+    expect(json()).toMatchObject({ data: { attributes: { error: { id: 'finalise_failed' } } } });
   });
 
   it('tells clients to come back when the server goes down', async () => {

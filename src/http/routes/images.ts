@@ -7,6 +7,7 @@ import { withAttributes } from '../body.ts';
 import { DomainError } from '../../core/errors.ts';
 import type { Image } from '../../core/image.ts';
 import type { Instance } from '../../core/instance.ts';
+import { buildError } from '../error-body.ts';
 import { formatTime } from '../../wire.ts';
 import type { ImageResource } from '../../wire.ts';
 import { namesField, requireKnownFields, selectAttributes } from '../fields.ts';
@@ -25,7 +26,7 @@ const NewImage = Type.Object({
 const FIELDS: Fields = {
   type: 'images',
   standard: ['backed_up_at', 'created_at', 'ready', 'updated_at'],
-  onRequest: ['status', 'progress', 'failure', 'instances'],
+  onRequest: ['status', 'progress', 'failure', 'error', 'instances'],
 };
 
 /** `/images` and below. */
@@ -82,6 +83,11 @@ function prefersAsync(request: FastifyRequest): boolean {
   return preferences.some((preference) => /^respond-async\b/i.test(preference.trim()));
 }
 
+/** What `done` was answered with, or would have been without `Prefer`, when the last preparation failed. */
+function findFinaliseError({ status, failure = '', failureKind = 'finalise_failed' }: Image) {
+  return status === 'failed' ? buildError(failureKind, failure).body : undefined;
+}
+
 async function toDocument(parts: RouteParts, request: FastifyRequest, image: Image): Promise<object> {
   const toResource = await prepareResources(parts, request);
   return { data: toResource(image) };
@@ -106,6 +112,7 @@ async function prepareResources(
       status: image.status,
       progress: images.getProgress(image.id) ?? null,
       failure: image.failure ?? null,
+      error: findFinaliseError(image) ?? null,
       instances: (byImage.get(image.id) ?? []).map(({ id, userEmail }) => ({
         id: String(id),
         owner: userEmail,
