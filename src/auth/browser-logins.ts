@@ -43,6 +43,7 @@ const VERIFIER_BYTES = 32;
 
 /** Sign-ins through a browser. They live in memory: one that a restart interrupts is begun anew by the person. */
 export class BrowserLogins implements Logins {
+  readonly enabled = true;
   readonly #parts: BrowserLoginsParts;
   readonly #options: Required<BrowserLoginsOptions>;
   readonly #table: LoginTable;

@@ -3,6 +3,7 @@ import { type ClientToken, LoginFailure, type Logins } from '../core/login.ts';
 
 /** Signing in where there is no identity provider: with `environment = "test"`, or with `oauth.enabled = false`. */
 export class NoLogins implements Logins {
+  readonly enabled = false;
   readonly #refusal: 'oauth_error' | 'sign_in_disabled';
 
   /** What a client that waits for a sign-in is refused with. */

@@ -57,6 +57,8 @@ export class LoginFailure extends Error {
 
 /** Signing in: a client waits with a state it made up, while a browser goes through consent with the same state. */
 export interface Logins {
+  /** False where no user can sign in. */
+  readonly enabled: boolean;
   /** The browser starts; resolves to the consent page's address. Throws `LoginFailure`. */
   begin(state: string | undefined): Promise<string>;
   /** The browser comes back; resolves to the address of who signed in. Throws `LoginFailure`, of which the waiting client is told too. */

@@ -16,6 +16,7 @@ import type { Readiness } from '../core/readiness.ts';
 import { decorateAnswer, decorateAnswers, keepJsonType, sendError } from './answer.ts';
 import type { VersionCheck } from './api-version.ts';
 import { auditRequests } from './audit.ts';
+import { challengeUnauthorized } from './challenge.ts';
 import type { ClientAddressFinder } from './client-address.ts';
 import { readAnyBodyAsJson } from './body.ts';
 import { buildError, buildTooManyError, TooManyRequests, toHttpError } from './error-body.ts';
@@ -118,6 +119,7 @@ function registerApi(app: FastifyInstance, parts: AppParts): void {
   app.addHook('onRequest', requireHost);
   app.addHook('onSend', keepJsonType);
   const strangers = limitStrangers(app, parts);
+  challengeUnauthorized(app, parts);
   auditRequests(app, parts);
   app.addHook('onResponse', (request, reply, next) => {
     logRequest(parts, request, reply);

@@ -107,6 +107,7 @@ describe('an attempt', () => {
 
 describe('a sign-in', () => {
   const logins = (complete: Logins['complete']): Logins => ({
+    enabled: true,
     begin: () => Promise.resolve('https://accounts.example.com/'),
     complete,
     wait: () =>

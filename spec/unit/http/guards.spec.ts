@@ -58,6 +58,7 @@ describe.each(ROUTES)('$method $url', ({ method, url }) => {
     const { send, steps } = createApp();
     const response = await send(null, { method, url, ...broken });
     expect(response.json()).toEqual(UNAUTHORIZED);
+    expect(response.headers['www-authenticate']).toBe('Bearer realm="draupnir", sign_in="disabled"');
     expect(response.statusCode).toBe(401);
     expectEnvelope(response);
     expect(steps.taken).toEqual([]);

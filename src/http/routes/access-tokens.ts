@@ -6,6 +6,7 @@ import type { RouteParts } from '../app.ts';
 import { sendJson } from '../answer.ts';
 import { noteSignIn } from '../audit.ts';
 import { withAttributes } from '../body.ts';
+import { buildChallenge } from '../challenge.ts';
 import { countStrangers, requireVersion } from '../identity.ts';
 import { registerResource } from '../resource.ts';
 
@@ -18,6 +19,7 @@ export function registerAccessTokens(
 ): void {
   registerResource(app, '/access_tokens', [countStrangers(strangers), requireVersion(versionCheck)], {
     POST: withAttributes(NewAccessToken, async ({ state }, request, reply) => {
+      if (!logins.enabled) void reply.header('www-authenticate', buildChallenge(logins));
       const hangUp = new AbortController();
       reply.raw.once('close', () => hangUp.abort());
       const token = await logins.wait(state, hangUp.signal);
