@@ -1,5 +1,6 @@
 import { VERSION, VERSION_HEADER } from '../version.ts';
 import { JSON_TYPE, type TokenBody } from '../wire.ts';
+import { measureClock } from './clock.ts';
 import {
   type Image,
   type Instance,
@@ -21,17 +22,21 @@ import {
   readToken,
 } from './documents.ts';
 import { CliError } from './failure.ts';
+import type { Request } from './exchange.ts';
 import { readAnswer } from './read-answer.ts';
-import { type Request, sendRequest } from './send-request.ts';
+import { type Reply, sendRequest, type Transport } from './send-request.ts';
+import { TIME_LIMITS } from './time-limits.ts';
 
 /** Talks to one server as one user (contract: HTTP API). Every method throws `CliError` with a line for people. */
 export class ApiClient {
   readonly #server: URL;
   readonly #token: string;
   readonly #verifyCertificate: boolean;
+  readonly #transport: Transport;
+  #clockAheadMs: number | undefined;
 
   /** `token` goes out as bearer token; when empty none is sent. */
-  constructor(options: { server: URL; token: string; verifyCertificate: boolean }) {
+  constructor(options: { server: URL; token: string; verifyCertificate: boolean } & Partial<Transport>) {
     if (!/^[\x21-\x7e]*$/.test(options.token)) {
       throw new CliError('the stored token holds characters that no token has', {
         hint: 'sign in: draupnir authenticate --force',
@@ -40,6 +45,12 @@ export class ApiClient {
     this.#server = options.server;
     this.#token = options.token;
     this.#verifyCertificate = options.verifyCertificate;
+    this.#transport = { limits: options.limits ?? TIME_LIMITS, env: options.env ?? process.env };
+  }
+
+  /** How far this machine's clock was ahead of the server's at the last answer, in milliseconds. */
+  get clockAheadMs(): number | undefined {
+    return this.#clockAheadMs;
   }
 
   /** The page that starts signing in; its outcome is handed to whoever waits in `createAccessToken` with this state. */
@@ -52,7 +63,7 @@ export class ApiClient {
   /** Waits, 60 s at most, until the person has signed in at `getSignInUrl(state)`. */
   async createAccessToken(state: string): Promise<TokenBody> {
     const body = document('access_tokens', { state });
-    return await this.#call('POST', '/access_tokens', readToken, body);
+    return await this.#call('POST', '/access_tokens', readToken, { body, wait: 'sign-in' });
   }
 
   async listImages(): Promise<Image[]> {
@@ -89,7 +100,7 @@ export class ApiClient {
       // Servers of an earlier version know nothing of it.
       ...(verificationScript !== undefined && { verification_script: verificationScript }),
     });
-    return await this.#call('POST', '/images', (answer) => readOne(answer, readImage), body);
+    return await this.#call('POST', '/images', (answer) => readOne(answer, readImage), { body });
   }
 
   /** Waits until the image is ready: minutes, for a large one. */
@@ -117,7 +128,7 @@ export class ApiClient {
 
   async createInstance(imageId: number): Promise<OwnedInstance> {
     const body = document('instances', { image_id: String(imageId) });
-    return await this.#call('POST', '/instances', readOwnedInstance, body);
+    return await this.#call('POST', '/instances', readOwnedInstance, { body });
   }
 
   /** Gives the instance new credentials; the old ones are useless then. */
@@ -133,28 +144,41 @@ export class ApiClient {
     method: Request['method'],
     path: string,
     read: (answer: unknown) => T,
-    body?: string,
+    options: RequestOptions = {},
   ): Promise<T> {
-    const answer = await sendRequest({
-      method,
-      url: new URL(path, this.#server),
-      headers: this.#headers(body),
-      body,
-      verifyCertificate: this.#verifyCertificate,
-    });
-    const json = readAnswer(answer, this.#server.origin);
+    return this.#read(await this.#send(method, path, options), read);
+  }
+
+  async #send(method: Request['method'], path: string, options: RequestOptions = {}): Promise<Reply> {
+    const reply = await sendRequest(
+      {
+        method,
+        url: new URL(path, this.#server),
+        headers: this.#headers(options),
+        body: options.body,
+        verifyCertificate: this.#verifyCertificate,
+        wait: options.wait ?? (method === 'GET' ? 'short' : 'work'),
+      },
+      this.#transport,
+    );
+    this.#clockAheadMs = measureClock(reply.headers, reply.receivedAt);
+    return reply;
+  }
+
+  #read<T>(reply: Reply, read: (answer: unknown) => T): T {
+    const json = readAnswer(reply);
     try {
       return read(json);
     } catch (error) {
       if (!(error instanceof MalformedAnswer)) throw error;
-      throw new CliError(`${this.#server.origin} gave an answer that cannot be used: ${error.message}`, {
+      throw new CliError(`${reply.server} gave an answer that cannot be used: ${error.message}`, {
         hint: 'compare the versions of server and draupnir',
         cause: error,
       });
     }
   }
 
-  #headers(body: string | undefined): Record<string, string> {
+  #headers({ body }: RequestOptions): Record<string, string> {
     return {
       Accept: JSON_TYPE,
       [VERSION_HEADER]: VERSION,
@@ -162,6 +186,11 @@ export class ApiClient {
       ...(body === undefined ? {} : { 'Content-Type': JSON_TYPE }),
     };
   }
+}
+
+interface RequestOptions {
+  body?: string;
+  wait?: Request['wait'];
 }
 
 function document(type: string, attributes: Record<string, string>): string {

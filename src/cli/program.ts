@@ -27,6 +27,8 @@ Quick start:
 Environment:
   DRAUPNIR_SETTINGS                    settings file to use instead of ~/.draupnir
   NODE_EXTRA_CA_CERTS                  file of further certificate authorities to trust
+  HTTPS_PROXY, HTTP_PROXY              proxy to the server, such as http://proxy.example.com:3128
+  NO_PROXY                             hosts to connect to without it, such as localhost,.example.com
 `;
 
 /** Runs one command line, given without the program's own name, and sets the exit code of the process. */

@@ -2,8 +2,8 @@ import type { FastifyInstance } from 'fastify';
 import type { Logins } from '../core/login.ts';
 
 /**
- * Value of `WWW-Authenticate` (RFC 9110, section 11.6.1; RFC 6750, section 3). Our own parameter `sign_in="disabled"` informs
- * clients that no user can get a token by signing in.
+ * Value of `WWW-Authenticate` (RFC 9110, section 11.6.1; RFC 6750, section 3). Our own parameter
+ * `sign_in="disabled"` informs clients that no user can get a token by signing in.
  */
 export function buildChallenge({ enabled }: Pick<Logins, 'enabled'>): string {
   return `Bearer realm="draupnir"${enabled ? '' : ', sign_in="disabled"'}`;

@@ -14,8 +14,8 @@ interface Exchange {
 }
 
 /**
- * The connections of a server, for its stop. Node closes idle connections only: an unfinished handshake, half a request, or a
- * connection that stays open after the answer would hold up the stop until its own time-out.
+ * The connections of a server, for its stop. Node closes idle connections only: an unfinished handshake, half
+ * a request, or a connection that stays open after the answer would hold up the stop until its own time-out.
  */
 export class OpenConnections {
   readonly #connections = new Map<string, Connection>();
@@ -67,7 +67,10 @@ export class OpenConnections {
   }
 }
 
-/** Finds a connection by a socket of it: TLS has one of its own, which leads to the one below by private fields only. */
+/**
+ * Finds a connection by a socket of it: TLS has one of its own, which leads to the one below by private
+ * fields only.
+ */
 function getKey({ remoteAddress, remotePort, localAddress }: Socket): string {
   return `${remoteAddress ?? ''} ${remotePort ?? ''} ${localAddress ?? ''}`;
 }

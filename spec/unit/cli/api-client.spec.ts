@@ -1,23 +1,15 @@
 import type { ServerResponse } from 'node:http';
-import { createServer, Socket } from 'node:net';
-import { beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { createServer } from 'node:net';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { ApiClient } from '../../../src/cli/api-client.ts';
 import { VERSION } from '../../../src/version.ts';
+import { type ClientOptions, createClient, TOKEN } from './support/client.ts';
 import { imageResource, instanceDocument, instanceResource } from './support/resources.ts';
 import { apiError, type StubServer, startStubServer } from './support/stub-server.ts';
 import { createTestCertificates, type TestCertificates } from './support/test-certificates.ts';
 
-const TOKEN = 'the-refresh-token';
-
-function connect(
-  { domain }: Pick<StubServer, 'domain'>,
-  options: { https?: boolean; verify?: boolean } = {},
-): ApiClient {
-  return new ApiClient({
-    server: new URL(`${options.https === true ? 'https' : 'http'}://${domain}`),
-    token: TOKEN,
-    verifyCertificate: options.verify ?? true,
-  });
+function connect({ domain }: Pick<StubServer, 'domain'>, options: ClientOptions = {}): ApiClient {
+  return createClient(domain, options);
 }
 
 describe('API client', () => {
@@ -108,12 +100,33 @@ describe('API client', () => {
     );
   });
 
-  it('sends someone without permission to sign in', async () => {
+  const SIGN_IN =
+    'sign in: draupnir authenticate --force; ' +
+    'a bot needs the shared secret as Token.RefreshToken in its settings file';
+  const NO_SIGN_IN =
+    'sign-in is disabled on this server: ' +
+    'ask its operator for a token, to be Token.RefreshToken in the settings file';
+
+  it.each([
+    ['can sign in', { 'WWW-Authenticate': 'Bearer realm="draupnir"' }, SIGN_IN],
+    ['may be able to sign in, on an earlier server', {}, SIGN_IN],
+    ['cannot sign in', { 'WWW-Authenticate': 'Bearer realm="draupnir", sign_in="disabled"' }, NO_SIGN_IN],
+  ])('explains a 401 to a user who %s', async (_who, headers: Record<string, string>, hint) => {
     const body = apiError('unauthorized', 'Unauthorized', 'You do not have permission to view this resource');
-    const stub = await startStubServer({ 'GET /instances': { status: 401, body } });
+    const stub = await startStubServer({ 'GET /instances': { status: 401, body, headers } });
     await expect(connect(stub).listInstances()).rejects.toMatchObject({
       message: 'Unauthorized (You do not have permission to view this resource)',
-      hint: 'sign in: draupnir authenticate --force',
+      hint,
+    });
+  });
+
+  it('explains a sign-in that is disabled', async () => {
+    const body = apiError('bad_request', 'OAuth Error', 'There was some oauth error');
+    const headers = { 'WWW-Authenticate': 'Bearer realm="draupnir", sign_in="disabled"' };
+    const stub = await startStubServer({ 'POST /access_tokens': { status: 400, body, headers } });
+    await expect(connect(stub).createAccessToken('s')).rejects.toMatchObject({
+      message: 'OAuth Error (There was some oauth error)',
+      hint: NO_SIGN_IN,
     });
   });
 
@@ -208,25 +221,6 @@ describe('API client', () => {
     );
   });
 
-  it('waits for an answer without any clock, be it for hours', async () => {
-    vi.useFakeTimers({ toFake: ['setTimeout', 'setInterval'] });
-    const clocks = [vi.spyOn(Socket.prototype, 'setTimeout'), vi.spyOn(AbortSignal, 'timeout')];
-    onTestFinished(() => {
-      vi.useRealTimers();
-      vi.restoreAllMocks();
-    });
-    const asked = Promise.withResolvers<ServerResponse>();
-    const stub = await startStubServer({ 'POST /images/1/done': asked.resolve });
-    const answer = connect(stub).finaliseImage(1);
-    const response = await asked.promise;
-    expect(vi.getTimerCount()).toBe(0);
-    expect(clocks.flatMap((clock) => clock.mock.calls).filter(([ms]) => ms > 0)).toEqual([]);
-    await vi.advanceTimersByTimeAsync(6 * 3_600_000);
-    response.writeHead(200, { 'Content-Type': 'application/json' });
-    response.end(JSON.stringify({ data: imageResource(1) }));
-    expect(await answer).toMatchObject({ id: 1, ready: true });
-  });
-
   it('refuses a token that cannot be a header, without showing it', () => {
     const server = new URL('http://localhost');
     const create = () => new ApiClient({ server, token: 'the\nsecret', verifyCertificate: true });
@@ -277,13 +271,5 @@ describe('API client over TLS', () => {
   it('takes any certificate when told to', async () => {
     const stub = await startStubServer(images, certificates);
     expect(await connect(stub, { https: true, verify: false }).listImages()).toHaveLength(1);
-  });
-
-  it('says when the server speaks plain HTTP only', async () => {
-    const stub = await startStubServer(images);
-    await expect(connect(stub, { https: true }).listImages()).rejects.toMatchObject({
-      message: `cannot connect to https://${stub.domain}: it does not speak TLS there`,
-      hint: '--insecure talks plain HTTP',
-    });
   });
 });

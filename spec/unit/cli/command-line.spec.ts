@@ -4,7 +4,8 @@ import { describe, expect, it, vi } from 'vitest';
 import { VERSION } from '../../../src/version.ts';
 import { imageResource, instanceDocument, instanceResource } from './support/resources.ts';
 import { createUser, TestUser, TOKEN } from './support/run-command-line.ts';
-import { apiError, startStubServer } from './support/stub-server.ts';
+import { startProxy } from './support/stub-proxy.ts';
+import { apiError, type StubServer, startStubServer } from './support/stub-server.ts';
 import { createTestCertificates } from './support/test-certificates.ts';
 
 // Each test starts the program a few times, at a tenth of a second or more on a busy machine.
@@ -399,6 +400,34 @@ describe('draupnir authenticate', () => {
     expect(code).toBe(1);
     expect(stderr).toContain('https://myaccount.google.com/permissions');
     expect(readFileSync(user.settingsFile, 'utf8')).toContain(TOKEN);
+  });
+});
+
+describe('draupnir behind a proxy', () => {
+  it('goes through the proxy of the environment, and past it where NO_PROXY says so', async () => {
+    const body = { data: [imageResource(1)] };
+    const user = createUser(await startStubServer({ 'GET /images': { status: 200, body } }));
+    const proxy = await startProxy();
+    const env = { http_proxy: `http://${proxy.host}` };
+    const list = ['--insecure', 'images', 'list'];
+    expect((await user.run(list, { env: { ...env, NO_PROXY: 'localhost' } })).code).toBe(0);
+    expect(proxy.seen).toEqual([]);
+    expect((await user.run(list, { env })).code).toBe(0);
+    expect(proxy.seen).toHaveLength(1);
+  });
+
+  it('leaves when the proxy opens no tunnel', async () => {
+    const user = createUser({ domain: 'draupnir.invalid' });
+    const proxy = await startProxy({ denial: 403 });
+    const env = { HTTPS_PROXY: `http://ada:s3cret@${proxy.host}` };
+    expect(await user.run(['images', 'list'], { env })).toEqual({
+      code: 1,
+      stdout: '',
+      stderr:
+        `error: cannot connect to https://draupnir.invalid: the proxy http://${proxy.host} refuses ` +
+        'connections to draupnir.invalid (403)\n' +
+        'hint: ask its operator, or exempt the server: NO_PROXY=draupnir.invalid\n',
+    });
   });
 });
 

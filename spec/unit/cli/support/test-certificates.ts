@@ -8,8 +8,14 @@ export interface TestCertificates {
   key: string;
 }
 
-/** Makes a certificate authority and a server certificate for `names`, valid for a day. */
-export function createTestCertificates(names = ['localhost']): TestCertificates {
+/**
+ * Makes a certificate authority and a server certificate for `names`, valid for a day, or the latter as
+ * given.
+ */
+export function createTestCertificates(
+  names = ['localhost'],
+  validity: Partial<forge.pki.Certificate['validity']> = {},
+): TestCertificates {
   const authorityKey = createKey();
   const authority = createCertificate('test authority', authorityKey);
   authority.setExtensions([{ name: 'basicConstraints', cA: true, critical: true }]);
@@ -17,6 +23,7 @@ export function createTestCertificates(names = ['localhost']): TestCertificates 
 
   const key = createKey();
   const certificate = createCertificate('test server', key);
+  Object.assign(certificate.validity, validity);
   certificate.setIssuer(authority.subject.attributes);
   certificate.setExtensions([
     { name: 'subjectAltName', altNames: names.map((value) => ({ type: 2, value })) },

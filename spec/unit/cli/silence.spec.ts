@@ -1,0 +1,127 @@
+import type { ServerResponse } from 'node:http';
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { ApiClient } from '../../../src/cli/api-client.ts';
+import { createClient, SHORT_LIMITS } from './support/client.ts';
+import { imageResource, instanceDocument } from './support/resources.ts';
+import { startStubServer } from './support/stub-server.ts';
+import { startTcpServer } from './support/tcp-server.ts';
+import { createTestCertificates, type TestCertificates } from './support/test-certificates.ts';
+
+const limits = SHORT_LIMITS;
+const LOOK_FIRST =
+  'the work may have been done or still be going on: look with the list command before trying again';
+
+let certificates: TestCertificates;
+beforeAll(() => {
+  certificates = createTestCertificates();
+});
+
+const ORDINARY: [string, (client: ApiClient) => Promise<unknown>][] = [
+  ['listing images', (client) => client.listImages()],
+  ['listing instances', (client) => client.listInstances()],
+  ['reading an instance', (client) => client.getInstance(4)],
+];
+const WORK: [string, (client: ApiClient) => Promise<unknown>][] = [
+  ['creating an image', (client) => client.createImage('2017-05-01T12:00:00Z', '')],
+  ['destroying an image', (client) => client.destroyImage(1)],
+  ['creating an instance', (client) => client.createInstance(1)],
+  ['rotating an instance', (client) => client.rotateInstance(4)],
+  ['destroying an instance', (client) => client.destroyInstance(4)],
+];
+
+describe('a silent server', () => {
+  it('fails a TLS handshake', async () => {
+    const domain = await startTcpServer(() => undefined);
+    await expect(createClient(domain, { https: true, limits }).listImages()).rejects.toMatchObject({
+      message: `cannot connect to https://${domain}: it does not answer within 0.4 s`,
+      hint: 'check the network, and whether a firewall is in between',
+    });
+  });
+
+  it.each(ORDINARY)('fails %s', async (_what, ask) => {
+    const domain = await startTcpServer((socket) => socket.resume());
+    await expect(ask(createClient(domain, { limits }))).rejects.toMatchObject({
+      message: `http://${domain} has not answered for 0.4 s`,
+      hint: 'check the server, then try again',
+    });
+  });
+
+  it.each(WORK)('fails %s, with a word about what may have been done', async (_what, ask) => {
+    const domain = await startTcpServer((socket) => socket.resume());
+    await expect(ask(createClient(domain, { limits }))).rejects.toMatchObject({
+      message: `http://${domain} has not answered for 0.4 s`,
+      hint: LOOK_FIRST,
+    });
+  });
+
+  it('fails a sign-in, later', async () => {
+    const domain = await startTcpServer((socket) => socket.resume());
+    const client = createClient(domain, { limits });
+    await expect(client.createAccessToken('s')).rejects.toThrow(
+      `http://${domain} has not answered for 0.8 s`,
+    );
+  });
+
+  it('fails within its answer', async () => {
+    const stub = await startStubServer({
+      'GET /images': (response) => {
+        response.writeHead(200, { 'Content-Length': '100' });
+        response.write('{"data": [');
+      },
+    });
+    await expect(createClient(stub.domain, { limits }).listImages()).rejects.toThrow(
+      'has not answered for 0.4 s',
+    );
+  });
+});
+
+describe('a slow server', () => {
+  /** Answers after `ms`, in two halves with as much between them. */
+  const answerAfter = (ms: number, body: object) => (response: ServerResponse) => {
+    const text = JSON.stringify(body);
+    setTimeout(() => {
+      response.writeHead(200, { 'Content-Type': 'application/json' });
+      response.write(text.slice(0, 10));
+      setTimeout(() => response.end(text.slice(10)), ms);
+    }, ms);
+  };
+
+  it('is waited for while something comes', async () => {
+    const body = { data: [imageResource(1)] };
+    const stub = await startStubServer({ 'GET /images': answerAfter(250, body) });
+    expect(await createClient(stub.domain, { limits }).listImages()).toHaveLength(1);
+  });
+
+  it('is waited for while it works and answers its health check, without the token', async () => {
+    const stub = await startStubServer({
+      'POST /instances': (response) => {
+        setTimeout(() => {
+          response.writeHead(201, { 'Content-Type': 'application/json' });
+          response.end(JSON.stringify(instanceDocument(4)));
+        }, 1500);
+      },
+      'GET /health_check': { status: 200, body: { status: 'ok' } },
+    });
+    expect(await createClient(stub.domain, { limits }).createInstance(1)).toMatchObject({ id: 4 });
+    const probes = stub.seen.filter(({ line }) => line === 'GET /health_check');
+    expect(probes.length).toBeGreaterThan(1);
+    for (const { headers } of probes) expect(headers).not.toHaveProperty('authorization');
+  });
+
+  it('is waited for also over TLS', async () => {
+    const stub = await startStubServer(
+      { 'DELETE /instances/4': (response) => setTimeout(() => response.writeHead(204).end(), 600) },
+      certificates,
+    );
+    const client = createClient(stub.domain, { https: true, verify: false, limits });
+    await client.destroyInstance(4);
+    expect(stub.seen.map(({ line }) => line)).toContain('GET /health_check');
+  });
+
+  it('is waited for while a user signs in', async () => {
+    const token = { access_token: 'a', token_type: '', refresh_token: 'r', expiry: '' };
+    const stub = await startStubServer({ 'POST /access_tokens': answerAfter(600, token) });
+    const slow = { ...limits, signInMs: 5000, silenceMs: 5000 };
+    expect(await createClient(stub.domain, { limits: slow }).createAccessToken('s')).toEqual(token);
+  });
+});
