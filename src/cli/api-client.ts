@@ -23,7 +23,8 @@ import {
 } from './documents.ts';
 import { CliError } from './failure.ts';
 import type { Request } from './exchange.ts';
-import { readAnswer } from './read-answer.ts';
+import { type Preparation, PREPARATION_FIELDS, readPreparation, waitForImage } from './preparation.ts';
+import { type AnswerError, findApiError, readAnswer } from './read-answer.ts';
 import { type Reply, sendRequest, type Transport } from './send-request.ts';
 import { TIME_LIMITS } from './time-limits.ts';
 
@@ -103,9 +104,23 @@ export class ApiClient {
     return await this.#call('POST', '/images', (answer) => readOne(answer, readImage), { body });
   }
 
-  /** Waits until the image is ready: minutes, for a large one. */
+  /**
+   * Waits until the image is ready: minutes, for a large one. Asks the server not to make the request wait
+   * for that, and looks again and again; a server that waits nevertheless is waited for.
+   */
   async finaliseImage(id: number): Promise<Image> {
-    return await this.#call('POST', `/images/${id}/done`, (answer) => readOne(answer, readImage));
+    return await waitForImage(
+      {
+        begin: async () => {
+          const reply = await this.#send('POST', `/images/${id}/done`, { prefer: 'respond-async' });
+          const image = this.#read(reply, (answer) => readOne(answer, readImage));
+          return { image, status: reply.status === 202 ? 'finalising' : 'ready', failure: undefined };
+        },
+        look: () => this.#getPreparation(id),
+        findError: () => this.#findFinaliseError(id),
+      },
+      this.#transport.limits,
+    );
   }
 
   async destroyImage(id: number): Promise<void> {
@@ -138,6 +153,19 @@ export class ApiClient {
 
   async destroyInstance(id: number): Promise<void> {
     await this.#call('DELETE', `/instances/${id}`, () => undefined);
+  }
+
+  async #getPreparation(id: number): Promise<Preparation> {
+    return await this.#call('GET', `/images/${id}?${PREPARATION_FIELDS}`, readPreparation);
+  }
+
+  /** The error that a finalisation has ended with, from servers that report it. */
+  async #findFinaliseError(id: number): Promise<AnswerError | undefined> {
+    const reply = await this.#send('GET', `/images/${id}?fields%5Bimages%5D=error`);
+    if (reply.status === 400) return undefined;
+    const read = (document: unknown) =>
+      (document as { data?: { attributes?: { error?: unknown } } } | null)?.data;
+    return findApiError(this.#read(reply, read)?.attributes?.error, reply);
   }
 
   async #call<T>(
@@ -178,12 +206,13 @@ export class ApiClient {
     }
   }
 
-  #headers({ body }: RequestOptions): Record<string, string> {
+  #headers({ body, prefer }: RequestOptions): Record<string, string> {
     return {
       Accept: JSON_TYPE,
       [VERSION_HEADER]: VERSION,
       ...(this.#token === '' ? {} : { Authorization: `Bearer ${this.#token}` }),
       ...(body === undefined ? {} : { 'Content-Type': JSON_TYPE }),
+      ...(prefer === undefined ? {} : { Prefer: prefer }),
     };
   }
 }
@@ -191,6 +220,8 @@ export class ApiClient {
 interface RequestOptions {
   body?: string;
   wait?: Request['wait'];
+  /** RFC 7240. */
+  prefer?: string;
 }
 
 function document(type: string, attributes: Record<string, string>): string {

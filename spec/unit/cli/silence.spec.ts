@@ -62,6 +62,15 @@ describe('a silent server', () => {
     );
   });
 
+  it('fails a finalisation when it stays silent', async () => {
+    const domain = await startTcpServer((socket) => socket.resume());
+    const client = createClient(domain, { limits: { ...limits, outageMs: 500 } });
+    await expect(client.finaliseImage(1)).rejects.toMatchObject({
+      message: expect.stringContaining(`http://${domain} has not answered for 0.4 s`) as string,
+      hint: 'the image may be finalised nevertheless; the same command waits for it again',
+    });
+  });
+
   it('fails within its answer', async () => {
     const stub = await startStubServer({
       'GET /images': (response) => {
