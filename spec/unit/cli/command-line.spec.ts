@@ -308,6 +308,27 @@ describe('draupnir env and new', () => {
     expect(stdout).toBe("db.example.com|16412|draupnir||it's $HOME|the key|");
   });
 
+  it.each([
+    [2, 'behind', 'certificate is not yet valid'],
+    [-2, 'ahead of', 'certificate has expired'],
+  ])('warn of a clock that certificates are rejected by: %d h late', async (hours, how, error) => {
+    const headers = { Date: new Date(Date.now() + hours * 3_600_000).toUTCString() };
+    const late = Object.fromEntries(
+      Object.entries(answers).map(([line, answer]) => [line, { ...answer, headers }]),
+    );
+    const user = createUser(await startStubServer(late));
+    const warning =
+      `warning: the clock of this machine is 2 h ${how} the server's\n` +
+      `hint: set it: psql may fail with "${error}"\n`;
+    const env = await user.run(['--insecure', 'env', '4']);
+    expect(env).toMatchObject({ code: 0, stderr: warning });
+    expect(await user.run(['--insecure', 'new'])).toMatchObject({
+      code: 0,
+      stderr: `created instance 4\n${warning}`,
+    });
+    expect((await user.run(['--insecure', 'images', 'list'])).stderr).toBe('');
+  });
+
   it("take the caller's PGDATABASE when no database is set", async () => {
     const user = createUser(await startStubServer(answers));
     const { stdout } = await user.run(['--insecure', 'env', '4'], { env: { PGDATABASE: 'mine' } });

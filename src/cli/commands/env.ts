@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { parseId } from '../arguments.ts';
 import { openCommandSession } from '../command-session.ts';
+import { warnOfClock } from '../clock-warning.ts';
 import { printData } from '../output.ts';
 
 /** Adds `draupnir env`. */
@@ -12,6 +13,8 @@ export function addEnvCommand(program: Command): void {
     .action(async (id: number, _options: unknown, command: Command) => {
       const { prepareExports } = await import('../environment.ts');
       const { client, settings } = await openCommandSession(command);
-      printData(await prepareExports(await client.getInstance(id), settings.database));
+      const instance = await client.getInstance(id);
+      warnOfClock(client.clockAheadMs);
+      printData(await prepareExports(instance, settings.database));
     });
 }

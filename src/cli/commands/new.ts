@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { openCommandSession } from '../command-session.ts';
+import { warnOfClock } from '../clock-warning.ts';
 import { printData, printNotice } from '../output.ts';
 
 /** Adds `draupnir new`. */
@@ -16,6 +17,7 @@ export function addNewCommand(program: Command): void {
       const instance = await createInstanceOf(client, undefined);
       // Said before anything else can fail, so that the instance is not lost track of.
       printNotice(`created instance ${instance.id}`);
+      warnOfClock(client.clockAheadMs);
       printData(await prepareExports(instance, settings.database));
     });
 }
