@@ -1,22 +1,30 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, inject, it, onTestFinished } from 'vitest';
 import { VERSION } from './support/api.ts';
 import { getApiCertificate } from './support/certificate.ts';
 import { Cli } from './support/cli.ts';
 import type { Outcome } from './support/command.ts';
 import { DEVELOPER, getInstallation, UPLOAD_USER } from './support/installation.ts';
+import { ANONYMISE } from './support/source.ts';
+import { upload } from './support/upload.ts';
 import { useServer } from './support/use-server.ts';
+import { waitUntil } from './support/wait.ts';
 
-useServer();
+const server = useServer();
 
 /** A server that answers when the test says so. */
 async function startSlowServer() {
   const asked = Promise.withResolvers<IncomingMessage>();
   const waiting: ServerResponse[] = [];
-  const server = createServer((request, response) => {
+  const server = createServer((incoming, response) => {
+    // What the command line asks for after a failure, to find out what is spoken there.
+    if (incoming.url === '/health_check') {
+      response.end();
+      return;
+    }
     waiting.push(response);
-    asked.resolve(request);
+    asked.resolve(incoming);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   onTestFinished(() => {
@@ -32,6 +40,31 @@ async function startSlowServer() {
       }
     },
   };
+}
+
+/** A proxy in front of the server that waits `patienceMs` for an answer, as nginx does; resolves to its address. */
+async function startImpatientProxy(patienceMs: number): Promise<string> {
+  const proxy = createServer((incoming, response) => {
+    const { method, url: path, headers } = incoming;
+    const target = { host: '127.0.0.1', port: getInstallation().httpPort };
+    const onward = request({ ...target, method, path, headers, agent: false }, (answer) => {
+      response.writeHead(answer.statusCode ?? 0, answer.headers);
+      answer.pipe(response);
+    });
+    const refuse = (status: number) => () => {
+      onward.destroy();
+      if (!response.headersSent) response.writeHead(status, { 'Content-Type': 'text/html' }).end('<html>');
+    };
+    onward.setTimeout(patienceMs, refuse(504));
+    onward.on('error', refuse(502));
+    incoming.pipe(onward);
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => {
+    proxy.closeAllConnections();
+    proxy.close();
+  });
+  return `127.0.0.1:${(proxy.address() as AddressInfo).port}`;
 }
 
 const IMAGE = {
@@ -64,6 +97,47 @@ describe('a request', () => {
       exitCode: 1,
       stderr: expect.stringContaining('it does not speak TLS there\nhint: --insecure') as unknown,
     });
+  });
+});
+
+describe('a finalisation', () => {
+  const fields = (id: number): string => `/images/${id}?fields[images]=status,progress`;
+
+  /** A bot behind a proxy that ends every request that takes long. */
+  async function createBot(): Promise<Cli> {
+    const cli = await Cli.create('upload');
+    await cli.run(['config', 'set', 'domain', await startImpatientProxy(1000)]);
+    return cli;
+  }
+
+  it('survives the time-out of a proxy and a restart of the server', async () => {
+    const cli = await createBot();
+    const { id, backedUpAt } = await server.api.createImage(`SELECT pg_sleep(2);\n${ANONYMISE}`);
+    await upload(id, inject('e2e').backup);
+    const finalised = cli.start(['--insecure', 'images', 'finalise', String(id)]);
+    await waitUntil('the script runs', async () => {
+      const { json } = await server.api.send('GET', fields(id), { as: 'upload' });
+      const { progress } = (json as { data: { attributes: { progress: { step: string } | null } } }).data
+        .attributes;
+      return progress?.step === 'anonymise';
+    });
+    expect(await server.process.stop()).toBe(0);
+    await server.start();
+    const line = `${String(id).padStart(2)} [ ${backedUpAt} - READY:  true ]\n`;
+    expect(await finalised.outcome).toEqual({ exitCode: 0, stdout: line, stderr: '' });
+    await server.api.destroyImage(id);
+  });
+
+  it('fails with the reason of the server, also behind a proxy', async () => {
+    const cli = await createBot();
+    const { id } = await server.api.createImage('SELECT pg_sleep(2);\nSELECT 1/0;');
+    await upload(id, inject('e2e').backup);
+    const waiting = server.api.finaliseImage(id);
+    const failed = await cli.run(['--insecure', 'images', 'finalise', String(id)]);
+    const { title, detail } = (await waiting).json as { title: string; detail: string };
+    expect(failed).toEqual({ exitCode: 1, stdout: '', stderr: `error: ${title} (${detail})\n` });
+    expect(title).toBe('Finalise Failed');
+    await server.api.destroyImage(id);
   });
 });
 

@@ -290,7 +290,7 @@ describe('draupnir', () => {
     });
   });
 
-  it('tells someone who is not signed in what to do', async () => {
+  it('names a disabled sign-in to a user without a token', async () => {
     const cli = await Cli.createWithoutSettings();
     await cli.run(['config', 'set', 'domain', `localhost:${getInstallation().httpsPort}`]);
     expect(await cli.run(['instances', 'list'])).toEqual({
@@ -298,7 +298,8 @@ describe('draupnir', () => {
       stdout: '',
       stderr:
         'error: Unauthorized (You do not have permission to view this resource)\n' +
-        'hint: sign in: draupnir authenticate --force\n',
+        'hint: sign-in is disabled on this server: ask its operator for a token, ' +
+        'to be Token.RefreshToken in the settings file\n',
     });
   });
 

@@ -59,7 +59,8 @@ describe('one whose access was taken back', () => {
       stdout: '',
       stderr:
         'error: Unauthorized (You do not have permission to view this resource)\n' +
-        'hint: sign in: draupnir authenticate --force\n',
+        'hint: sign in: draupnir authenticate --force; ' +
+        'a bot needs the shared secret as Token.RefreshToken in its settings file\n',
     });
     expect(await queryMetadata(`SELECT count(*) FROM instances WHERE id = ${bystander.id}`)).toBe('1');
   });
