@@ -1,4 +1,5 @@
 import { type JsonMap, parse as parseToml, stringify as stringifyToml } from '@iarna/toml';
+import { normaliseText } from '../config/normalise-text.ts';
 import { CliError, EXIT_CONFIG } from './failure.ts';
 import { UNSET_DOMAIN } from './server-address.ts';
 
@@ -37,7 +38,8 @@ export function createSettings(): Settings {
  * library of the original; nor do underscores, since its JSON had `access_token` where its TOML has `AccessToken`.
  * `file` is for messages only, which never repeat contents: they may be a token. Throws `CliError`.
  */
-export function parseSettings(text: string, file: string): Settings {
+export function parseSettings(raw: string, file: string): Settings {
+  const text = normaliseText(raw);
   const top = new Table(/^\s*\{/.test(text) ? readJson(text, file) : readToml(text, file), file);
   const defaults = createSettings();
   const token = new Table(top.take('Token') ?? {}, file, 'Token.');

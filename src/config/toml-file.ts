@@ -1,4 +1,5 @@
 import { parse } from '@iarna/toml';
+import { normaliseText } from './normalise-text.ts';
 
 /** A TOML table as parsed, its values not yet checked. */
 export type TomlTable = Readonly<Record<string, unknown>>;
@@ -18,8 +19,9 @@ export class TomlSyntaxError extends Error {
   }
 }
 
-/** Parses TOML 1.0. Throws `TomlSyntaxError`. */
-export function parseToml(text: string): TomlTable {
+/** Parses TOML 1.0, with line ends of any system. Throws `TomlSyntaxError`. */
+export function parseToml(raw: string): TomlTable {
+  const text = normaliseText(raw);
   try {
     return parse(text);
   } catch (error) {

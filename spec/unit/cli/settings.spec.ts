@@ -41,6 +41,20 @@ describe('settings', () => {
     });
   });
 
+  it.each([
+    ['line ends of Windows', GO_FILE.replaceAll('\n', ' # a comment\r\n')],
+    ['a byte order mark', `\uFEFF${GO_FILE}`],
+    [
+      'a byte order mark before JSON',
+      '\uFEFF{"Domain": "draupnir.example.com:8443", "Database": "my_app"}\r\n',
+    ],
+  ])('are read from a file with %s', (_what, text) => {
+    expect(parseSettings(text, FILE)).toMatchObject({
+      domain: 'draupnir.example.com:8443',
+      database: 'my_app',
+    });
+  });
+
   it('survive the zero time that the original wrote for someone not signed in', () => {
     const settings = parseSettings('[Token]\nExpiry = 0001-01-01T00:00:00Z\n', FILE);
     expect(formatSettings(settings)).toContain('Expiry = 0001-01-01T00:00:00.000Z');

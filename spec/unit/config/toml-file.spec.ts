@@ -26,6 +26,18 @@ describe('parseToml', () => {
     expect(catchError(text)).toMatchObject({ line, column });
   });
 
+  it.each([
+    ['line ends of Windows', 'a = 1 # one\r\n# two\r\n\r\n[b]\r\nc = [ # three\r\n  "x",\r\n]\r\n'],
+    ['a byte order mark', '\uFEFFa = 1\n[b]\nc = ["x"]\n'],
+    ['both', '\uFEFFa = 1\r\n[b]\r\nc = ["x"]\r\n'],
+  ])('reads a file with %s', (_what, text) => {
+    expect(parseToml(text)).toEqual({ a: 1, b: { c: ['x'] } });
+  });
+
+  it('tells where such a file is wrong, too', () => {
+    expect(catchError('\uFEFFa = 1\r\n# x\r\nb ? 2\r\n')).toMatchObject({ line: 3, column: 3 });
+  });
+
   it('says what is wrong without quoting the file', () => {
     const error = catchError('secret = "hunter2" x');
     expect(error.reason).toMatch(/^unexpected character, expected only whitespace/);
