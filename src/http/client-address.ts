@@ -11,18 +11,27 @@ export interface ForwardingRules {
 /** Finds out the address of a client from the connection's peer and the value of `X-Forwarded-For`. */
 export type ClientAddressFinder = (peer: string, forwardedFor: string | undefined) => string;
 
+/** Called with the address of a peer whose `X-Forwarded-For` is ignored, since it is not a trusted proxy. */
+export type IgnoredPeerListener = (peer: string) => void;
+
 /**
  * Each proxy appends the address it was connected from, so the list is true from the right for as long as trusted proxies
  * wrote it: it is walked from there, and the first address that is not a trusted proxy's is the client. An entry that cannot
  * be read ends the walk, since whoever let it pass cannot be trusted either; the nearest address read so far counts.
  */
-export function createClientAddressFinder(rules: ForwardingRules): ClientAddressFinder {
+export function createClientAddressFinder(
+  rules: ForwardingRules,
+  onIgnored: IgnoredPeerListener = () => undefined,
+): ClientAddressFinder {
   const proxies = buildBlockList(rules.trustedProxyCidrs);
   const isProxy = (address: string): boolean => proxies.check(address, isIPv4(address) ? 'ipv4' : 'ipv6');
   return (peer, forwardedFor) => {
     let client = parseAddress(peer) ?? peer;
     if (!rules.useXForwardedFor || forwardedFor === undefined) return client;
-    if (rules.trustedProxyCidrs.length > 0 && !isProxy(client)) return client;
+    if (rules.trustedProxyCidrs.length > 0 && !isProxy(client)) {
+      onIgnored(client);
+      return client;
+    }
     for (const entry of forwardedFor.split(',').reverse()) {
       const address = parseAddress(entry.trim());
       if (address === undefined) break;

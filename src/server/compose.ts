@@ -29,6 +29,7 @@ import { readValidity } from '../tls/validity.ts';
 import { composeCertificates, warmUp } from './certificates.ts';
 import { withFailpoints } from './failpoints.ts';
 import { composeIdentity } from './identity.ts';
+import { logIgnoredPeers } from './ignored-peers.ts';
 import { composeNetwork } from './network.ts';
 import { composeMetrics } from './metrics.ts';
 import { createDatabasePart, createDataPathPart } from './readiness-parts.ts';
@@ -177,7 +178,7 @@ export async function compose(
       ...measured,
       limits: config.limits,
       versionCheck: config.apiVersionCheck,
-      findClientAddress: createClientAddressFinder(config),
+      findClientAddress: createClientAddressFinder(config, logIgnoredPeers(log)),
       isProxy: createProxyTest(config),
       publicHostname: config.publicHostname,
     },

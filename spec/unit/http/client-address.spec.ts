@@ -31,6 +31,17 @@ describe('the client address', () => {
     expect(behindProxies(peer, header)).toBe(client);
   });
 
+  it('reports a peer whose header is ignored, and no other', () => {
+    const ignored: string[] = [];
+    const rules = { useXForwardedFor: true, trustedProxyCidrs: PROXIES };
+    const find = createClientAddressFinder(rules, (peer) => ignored.push(peer));
+    expect(find('10.0.0.1', '203.0.113.7')).toBe('203.0.113.7');
+    expect(find('198.51.100.9', undefined)).toBe('198.51.100.9');
+    expect(ignored).toEqual([]);
+    expect(find('::ffff:198.51.100.9', '203.0.113.7')).toBe('198.51.100.9');
+    expect(ignored).toEqual(['198.51.100.9']);
+  });
+
   it('takes the last entry from anybody when no proxies are named', () => {
     expect(behindAnything('198.51.100.9', '1.1.1.1, 203.0.113.7')).toBe('203.0.113.7');
   });
