@@ -29,6 +29,14 @@ CREATE TABLE IF NOT EXISTS whitelisted_addresses (
   PRIMARY KEY (ip_address, instance_id)
 );
 
+-- Older versions lacked some columns, or allowed less.
+ALTER TABLE images ADD COLUMN IF NOT EXISTS anon text;
+ALTER TABLE instances
+  ADD COLUMN IF NOT EXISTS port int,
+  ADD COLUMN IF NOT EXISTS user_email text,
+  ADD COLUMN IF NOT EXISTS refresh_token text,
+  ALTER COLUMN port DROP NOT NULL;
+
 -- Down Migration
 
 DROP TABLE whitelisted_addresses, instances, images;

@@ -63,7 +63,9 @@ export class InstanceSupervisor {
    */
   async run(signal?: AbortSignal): Promise<void> {
     await this.#parts.volume.requireMounted();
-    const instances = (await this.#parts.store.list()).filter(({ status }) => OWNED.includes(status));
+    const instances = (await this.#parts.store.list()).filter(
+      ({ status, portTaken }) => OWNED.includes(status) && !portTaken,
+    );
     this.#forgetAllBut(new Set(instances.map(({ id }) => id)));
     const checks = instances
       .filter(({ id }) => !this.#checking.has(id))

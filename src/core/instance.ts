@@ -31,6 +31,11 @@ export interface Instance {
   readonly status: InstanceStatus;
   /** Why it does not run; present in states `stopped` and `failed`. */
   readonly failure: string | undefined;
+  /**
+   * Whether another instance has its port: Draupnir 5.3 could give one port to two, of which one alone can
+   * listen. The other is never started; it can be destroyed.
+   */
+  readonly portTaken?: boolean;
 }
 
 /** PEM texts. */
@@ -102,6 +107,17 @@ export interface InstanceStore {
     failure?: string,
   ): Promise<boolean>;
   delete(id: number): Promise<void>;
+}
+
+/** The records that Draupnir 5.3 left with one port for several. */
+export interface SharedPortStore {
+  /** Instances that have the same port, in groups, where it is not settled yet which of them holds it. */
+  listSharedPorts(): Promise<Instance[][]>;
+  /**
+   * Settles that: the others that have the port are `failed` for this reason, and `portTaken`. May be done
+   * twice.
+   */
+  assignPort(port: number, holder: number, failure: string): Promise<void>;
 }
 
 /** An instance whose Postgres is starting and admits nobody but this host. */

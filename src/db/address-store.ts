@@ -22,9 +22,9 @@ export class PgAddressStore implements AddressStore {
 
   async listAllowed(): Promise<AllowedAddress[]> {
     const { rows } = await this.#pool.query<{ address: string; port: number; user_email: string }>(
-      `SELECT DISTINCT host(a.ip_address) AS address, i.port, i.user_email
+      `SELECT DISTINCT host(a.ip_address) AS address, i.port, COALESCE(i.user_email, '') AS user_email
        FROM whitelisted_addresses a JOIN instances i ON i.id = a.instance_id
-       WHERE i.status <> 'destroying' AND i.port IS NOT NULL ORDER BY i.port, address`,
+       WHERE i.status <> 'destroying' AND i.port IS NOT NULL AND NOT i.port_taken ORDER BY i.port, address`,
     );
     return rows.map((row) => ({ address: row.address, port: row.port, userEmail: row.user_email }));
   }

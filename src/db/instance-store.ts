@@ -13,9 +13,12 @@ interface InstanceRow {
   updated_at: Date;
   status: InstanceStatus;
   failure: string | null;
+  port_taken: boolean;
 }
 
-const COLUMNS = 'id, image_id, port, user_email, created_at, updated_at, status, failure';
+// Draupnir 5.3 allowed rows without port or owner.
+const COLUMNS = `id, image_id, COALESCE(port, 0) AS port, COALESCE(user_email, '') AS user_email,
+  created_at, updated_at, status, failure, port_taken`;
 
 /** Instances of Draupnir 5.3 may lack an owner too, but they never have credentials. */
 export const WARM = `user_email = '${NOBODY}' AND credentials IS NOT NULL`;
@@ -149,6 +152,32 @@ export class PgInstanceStore implements InstanceStore {
     return rowCount === 1;
   }
 
+  async listSharedPorts(): Promise<Instance[][]> {
+    const instances = await this.#select(
+      `WHERE port IN (
+         SELECT port FROM instances GROUP BY port
+         HAVING bool_and(port_taken) OR bool_or(port_taken AND status <> ALL ($1)))
+       ORDER BY port, id`,
+      [['failed', 'destroying'] satisfies InstanceStatus[]],
+    );
+    return [...Map.groupBy(instances, ({ port }) => port).values()];
+  }
+
+  async assignPort(port: number, holder: number, failure: string): Promise<void> {
+    // The others first: of those that have the port, one at most may hold it.
+    await this.#pool.query(
+      `UPDATE instances SET port_taken = true, updated_at = now(),
+         failure = CASE WHEN status = ANY ($4) THEN $3 ELSE failure END,
+         status = CASE WHEN status = ANY ($4) THEN 'failed' ELSE status END
+       WHERE port = $1 AND id <> $2`,
+      [port, holder, failure, OWNED],
+    );
+    await this.#pool.query('UPDATE instances SET port_taken = false WHERE id = $1 AND port = $2', [
+      holder,
+      port,
+    ]);
+  }
+
   async delete(id: number): Promise<void> {
     await this.#pool.query('DELETE FROM instances WHERE id = $1', [id]);
   }
@@ -174,5 +203,6 @@ function toInstance([row]: InstanceRow[]): Instance {
     updatedAt: row.updated_at,
     status: row.status,
     failure: row.failure ?? undefined,
+    ...(row.port_taken && { portTaken: true }),
   };
 }

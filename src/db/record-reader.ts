@@ -13,6 +13,7 @@ interface InstanceRow extends ImageRow {
   port: number;
   user_email: string;
   credentials: Buffer | null;
+  port_taken: boolean;
 }
 
 const AGE = 'GREATEST(0, extract(epoch FROM clock_timestamp() - updated_at) * 1000)::float8 AS age_ms';
@@ -44,7 +45,8 @@ export class PgRecordReader implements RecordSource, AsyncDisposable {
     const images = await client.query<ImageRow>(`SELECT id, status, ${AGE} FROM images ORDER BY id`);
     const instances = await client.query<InstanceRow>(
       // Draupnir 5.3 allowed rows without port or owner.
-      `SELECT id, image_id, COALESCE(port, 0) AS port, COALESCE(user_email, '') AS user_email, status, credentials, ${AGE}
+      `SELECT id, image_id, COALESCE(port, 0) AS port, COALESCE(user_email, '') AS user_email, status,
+         credentials, port_taken, ${AGE}
        FROM instances ORDER BY id`,
     );
     const addresses = await client.query<{ instance_id: number; address: string }>(
@@ -83,5 +85,6 @@ function toInstance(row: InstanceRow): InstanceRecord {
     status: row.status,
     ageMs: row.age_ms,
     credentials: row.credentials,
+    ...(row.port_taken && { portTaken: true }),
   };
 }

@@ -32,7 +32,8 @@ function listDesired(
   const desired = new Map<string, number>();
   for (const { instanceId, address: recorded } of addresses) {
     const instance = instances.get(instanceId);
-    if (!instance || instance.status === GONE || instance.port < min || instance.port >= max) continue;
+    if (!instance || instance.status === GONE || instance.portTaken) continue;
+    if (instance.port < min || instance.port >= max) continue;
     // Where IPv6 only maps IPv4, packets have the IPv4 address (RFC 4291, section 2.5.5.2).
     const address = /^::ffff:([0-9.]+)$/i.exec(recorded)?.[1] ?? recorded;
     if ((address.includes(':') ? 6 : 4) !== family) continue;

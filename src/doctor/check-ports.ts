@@ -25,7 +25,21 @@ export function checkPorts(view: View, range: PortRange, apiPorts: readonly numb
     if (!instance && owner === undefined && apiPorts.includes(listener.port)) continue;
     findings.push(describeStranger(listener, instance, owner));
   }
-  return { count, findings: [...findings, ...findMissing(view)] };
+  return { count, findings: [...findings, ...findMissing(view), ...findShared(view)] };
+}
+
+/** Draupnir 5.3 could give the same port to two instances, of which one alone can listen. */
+function* findShared(view: View): Generator<Finding> {
+  for (const { id, port, portTaken } of view.instances) {
+    if (!portTaken) continue;
+    const holder = view.instances.find((other) => other.port === port && !other.portTaken);
+    yield {
+      invariant: 'I4',
+      object: `instance ${id}`,
+      message: `its port ${port} belongs to ${holder ? `instance ${holder.id}` : 'another instance'}`,
+      hint: `it cannot be started: destroy it, draupnir instances destroy ${id} with the shared secret`,
+    };
+  }
 }
 
 function isItsOwn({ inspection }: View, instance: SettledInstance, { uid }: Listener): boolean {

@@ -54,12 +54,13 @@ function* checkUnknown(view: View, instances: ReadonlyMap<number, Process[]>): G
 }
 
 function* checkInstance(view: View, instance: SettledInstance): Generator<Finding> {
-  const { id, status, runs, adoptedUid } = instance;
+  const { id, status, runs, adoptedUid, portTaken } = instance;
   const object = `instance ${id}`;
   const processes = listProcessesOf(view, instance);
   if (!runs) {
     if (processes.length === 0) {
-      if (status === 'failed') yield describeFailed(object, id);
+      // Of one whose port is taken I4 reports why.
+      if (status === 'failed' && !portTaken) yield describeFailed(object, id);
       return;
     }
     const message = `is ${status}, but has ${describe(processes)}`;

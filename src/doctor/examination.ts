@@ -65,7 +65,8 @@ async function look(parts: ExaminationParts, earlier?: readonly Finding[]): Prom
   const suspects = earlier && new Set(earlier.map(({ object }) => object));
   const inspection = await parts.inspector.inspect();
   const asked = before.instances
-    .filter(({ id, status }) => status === 'ready' && (!suspects || suspects.has(`instance ${id}`)))
+    .filter(({ status, portTaken }) => status === 'ready' && !portTaken)
+    .filter(({ id }) => !suspects || suspects.has(`instance ${id}`))
     .map((record) => ({ ...record, adoptedUid: findAdoptedUid(inspection, record.id) }));
   const probes: Probe[] = await parts.prober.probe(asked);
   const after = await parts.records.read();

@@ -15,6 +15,8 @@ export interface InstanceRecord {
   readonly ageMs: number;
   /** Sealed; null for an instance of Draupnir 5.3. */
   readonly credentials: Buffer | null;
+  /** Whether another instance has its port, both of them made by Draupnir 5.3. */
+  readonly portTaken?: boolean;
 }
 
 /** An address from which connections to an instance are to be admitted. */

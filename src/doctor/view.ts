@@ -60,7 +60,7 @@ export function createView(
       .filter(({ id }) => !movingInstances.has(id))
       .map((record) => ({
         ...record,
-        runs: record.status === 'ready',
+        runs: record.status === 'ready' && !record.portTaken,
         adoptedUid: findAdoptedUid(inspection, record.id),
       })),
     known: {

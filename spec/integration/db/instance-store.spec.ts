@@ -328,6 +328,73 @@ describe('an instance that was made in advance', () => {
   });
 });
 
+describe('a port that Draupnir 5.3 gave to several instances', () => {
+  let ids: number[];
+  beforeEach(async () => {
+    const { rows } = await pool.query<{ id: number }>(
+      `INSERT INTO instances (image_id, created_at, updated_at, port, user_email, port_taken)
+       SELECT $1, now(), now(), port, 'ada@example.com', taken
+       FROM (VALUES (6000, false), (6000, true), (6000, true), (6001, false), (NULL, false), (NULL, false))
+         AS old (port, taken)
+       RETURNING id`,
+      [imageId],
+    );
+    ids = rows.map(({ id }) => id);
+  });
+
+  const listIds = async (): Promise<number[][]> =>
+    (await store.listSharedPorts()).map((group) => group.map(({ id }) => id));
+
+  it('is listed until it is settled who holds it', async () => {
+    const [first = 0, second = 0, third = 0] = ids;
+    expect(await listIds()).toEqual([[first, second, third]]);
+    await store.assignPort(6000, second, 'another one has it');
+    expect(await listIds()).toEqual([]);
+    const lost = { port: 6000, status: 'failed', failure: 'another one has it', portTaken: true };
+    expect(await store.find(first)).toMatchObject(lost);
+    expect(await store.find(third)).toMatchObject(lost);
+    const holder = await store.find(second);
+    expect(holder).toMatchObject({ port: 6000, status: 'ready', failure: undefined });
+    expect(holder).not.toHaveProperty('portTaken');
+    await store.assignPort(6000, second, 'another one has it');
+    expect(await store.find(second)).toEqual(holder);
+  });
+
+  it('is settled while one of them goes away, and anew when its holder is gone', async () => {
+    const [first = 0, second = 0, third = 0] = ids;
+    expect(await store.transition(third, ['ready'], 'destroying')).toBe(true);
+    await store.assignPort(6000, first, 'another one has it');
+    expect(await store.find(third)).toMatchObject({ status: 'destroying', failure: undefined });
+    await store.delete(first);
+    expect(await listIds()).toEqual([[second, third]]);
+    await store.delete(third);
+    expect(await listIds()).toEqual([[second]]);
+    await store.assignPort(6000, second, '');
+    expect(await listIds()).toEqual([]);
+  });
+
+  it('is given to none that is made later, while one of them is there', async () => {
+    await store.assignPort(6000, ids[1] ?? 0, 'another one has it');
+    await store.delete(ids[1] ?? 0);
+    await expect(insert(ADA, { min: 6000, max: 6002 })).rejects.toMatchObject({ kind: 'no_free_port' });
+  });
+
+  it('opens to the addresses of its holder alone', async () => {
+    for (const id of ids) await addresses.remember(id, `192.0.2.${id % 200}`);
+    await store.assignPort(6000, ids[1] ?? 0, 'another one has it');
+    const allowed = (await addresses.listAllowed()).map(({ address, port }) => `${address} ${port}`);
+    expect(allowed).toEqual([`192.0.2.${(ids[1] ?? 0) % 200} 6000`, `192.0.2.${(ids[3] ?? 0) % 200} 6001`]);
+  });
+
+  it('may belong to one without an owner', async () => {
+    await pool.query('UPDATE instances SET user_email = NULL');
+    await addresses.remember(ids[3] ?? 0, '192.0.2.7');
+    expect(await addresses.listAllowed()).toEqual([{ address: '192.0.2.7', port: 6001, userEmail: '' }]);
+    expect(await store.find(ids[3] ?? 0)).toMatchObject({ userEmail: NOBODY });
+    expect(await store.listWarm()).toEqual([]);
+  });
+});
+
 describe('the addresses of an instance', () => {
   const select = async (): Promise<{ address: string; seen: boolean }[]> =>
     (

@@ -91,6 +91,20 @@ describe('the migrations', () => {
   });
 });
 
+describe('the database of a preview, in which a constraint kept ports apart', () => {
+  it('ends up with the same tables', async () => {
+    const earlier = FILES.filter(({ name }) => !name.endsWith('8_shared_ports.sql'));
+    expect(earlier).toHaveLength(FILES.length - 1);
+    await migrate(database.config, earlier);
+    await pool.query('ALTER TABLE instances ADD CONSTRAINT instances_port_key UNIQUE (port)');
+    expect(await migrate(database.config, FILES)).toEqual(['8_shared_ports']);
+    const upgraded = await describeSchema();
+    await pool.query('DROP SCHEMA public CASCADE; CREATE SCHEMA public');
+    await migrate(database.config, FILES);
+    expect(upgraded).toEqual(await describeSchema());
+  });
+});
+
 describe('the list of pending migrations', () => {
   it('names what is to be done', async () => {
     expect(await listPendingMigrations(database.config, FILES)).toEqual(NAMES);
@@ -169,6 +183,47 @@ describe('the database of Draupnir 5.3', () => {
       { id: 3, port: 6003, status: 'ready' },
       { id: 4, port: 6004, status: 'ready' },
     ]);
+  });
+
+  it('may have two instances with one port: both keep it, and the first holds it', async () => {
+    await pool.query(`INSERT INTO instances (id, image_id, created_at, updated_at, port, user_email)
+      SELECT id, 2, now(), now(), port, owner
+      FROM (VALUES (8, 6004, 'bea@example.com'), (9, NULL, NULL), (10, NULL, NULL)) AS old (id, port, owner)`);
+    await migrate(database.config, FILES);
+    const found = await select('SELECT id, port, port_taken FROM instances ORDER BY id');
+    expect(found).toEqual([
+      { id: 3, port: 6003, port_taken: false },
+      { id: 4, port: 6004, port_taken: false },
+      { id: 8, port: 6004, port_taken: true },
+      { id: 9, port: null, port_taken: false },
+      { id: 10, port: null, port_taken: false },
+    ]);
+    const last = await new PgInstanceStore(pool).find(10);
+    expect(last).toMatchObject({ port: 0, userEmail: '' });
+    const insert =
+      'INSERT INTO instances (image_id, created_at, updated_at, port) VALUES (2, now(), now(), 6004)';
+    await expect(pool.query(insert)).rejects.toMatchObject({
+      code: '23505',
+      constraint: 'instances_port_key',
+    });
+  });
+
+  it.each([
+    [
+      'lacks the columns of later versions',
+      'ALTER TABLE instances DROP COLUMN refresh_token, DROP COLUMN user_email',
+    ],
+    ['lacks the column of scripts', 'ALTER TABLE images DROP COLUMN anon'],
+    ['lacks the table of addresses', 'DROP TABLE whitelisted_addresses'],
+    ['wants a port in each row', 'ALTER TABLE instances ALTER COLUMN port SET NOT NULL'],
+  ])('of a version that %s ends up the same', async (_what, change) => {
+    await pool.query(change);
+    await migrate(database.config, FILES);
+    const older = await describeSchema();
+    await pool.query('DROP SCHEMA public CASCADE; CREATE SCHEMA public');
+    await pool.query(ORIGINAL);
+    await migrate(database.config, FILES);
+    expect(older).toEqual(await describeSchema());
   });
 
   it('goes on counting its ids', async () => {
