@@ -67,18 +67,46 @@ load_host_conf() {
 
 # require_volume: a script that finds what it works on can do without; where it is missing, the volume may be.
 require_volume() {
-  is_subvolume "${DATA_PATH}" || die "${EX_CONFIG}" "${DATA_PATH} is not a btrfs subvolume: is the volume mounted?"
+  if is_data_path; then return 0; fi
+  [[ ! -L ${DATA_PATH} ]] \
+    || die "${EX_CONFIG}" "${DATA_PATH} is a symbolic link: name the directory that it leads to"
+  die "${EX_CONFIG}" "${DATA_PATH} is neither a btrfs subvolume nor a directory on btrfs with the folders" \
+    'image_uploads, image_snapshots and instances: is the volume mounted?'
 }
 
-# Makes the folders of the data and run directories that are missing; quick when none is.
+# is_data_path: the root of a subvolume, as a mounted volume is, or an ordinary directory on btrfs that has
+# the folders. A mount point without its volume is neither, even on a host whose root is btrfs: it has no
+# folders.
+is_data_path() {
+  if is_subvolume "${DATA_PATH}"; then return 0; fi
+  [[ -d ${UPLOADS} && -d ${SNAPSHOTS} && -d ${INSTANCES} && ! -L ${DATA_PATH} ]] || return 1
+  [[ $(stat -fc %T -- "${DATA_PATH}") == btrfs ]]
+}
+
+# Makes the folders of the data and run directories that are missing; quick when none is. Root alone may make
+# entries in them: with Draupnir 5.3 they, and the data directory itself, belonged to the server's user.
 ensure_layout() {
-  [[ -d ${UPLOADS} ]] || install -d -m 0750 -g "$(id -g -- "${UPLOAD_USER}")" -- "${UPLOADS}"
-  [[ -d ${SNAPSHOTS} ]] || install -d -m 0700 -- "${SNAPSHOTS}"
   local folder
+  if [[ ! -O ${DATA_PATH} ]]; then
+    chown -h -- root:root "${DATA_PATH}"
+    chmod -- go-w "${DATA_PATH}"
+  fi
+  is_own_folder "${UPLOADS}" || make_folder 0750 "$(id -g -- "${UPLOAD_USER}")" "${UPLOADS}"
+  is_own_folder "${SNAPSHOTS}" || make_folder 0700 0 "${SNAPSHOTS}"
   for folder in "${IMAGE_WORK}" "${INSTANCES}" "${INSTANCE_CONFIG}" "${RUN_PATH}" "${RUN_PATH}/images" \
     "${RUN_PATH}/instances"; do
-    [[ -d ${folder} ]] || install -d -m 0711 -- "${folder}"
+    is_own_folder "${folder}" || make_folder 0711 0 "${folder}"
   done
+}
+
+# is_own_folder PATH: by builtins alone.
+is_own_folder() { [[ -d $1 && ! -L $1 && -O $1 ]]; }
+
+# make_folder MODE GROUP PATH: install -d also changes one that exists. The parent is root's: no link can take
+# its place.
+make_folder() {
+  [[ ! -L $3 ]] || die "${EX_CONFIG}" "$3 is a symbolic link"
+  install -d -m "$1" -o 0 -g "$2" -- "$3"
 }
 
 # is_id VALUE: ids as the API takes them. sudoers matches arguments joined by spaces, so it is checked again here.

@@ -1,12 +1,20 @@
 import { constants } from 'node:fs';
 import type { StatsFs } from 'node:fs';
-import { access, statfs } from 'node:fs/promises';
+import { access, lstat, stat, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
 import { DomainError } from '../core/errors.ts';
 import type { Volume } from '../core/volume.ts';
 import { readAllocation } from './btrfs-allocation.ts';
 
 /** Type of a btrfs file system (statfs(2), BTRFS_SUPER_MAGIC). */
 const BTRFS = 0x9123683e;
+/** The root of a btrfs subvolume always has this inode (btrfs-subvolume(8)). */
+const SUBVOLUME_ROOT = 256;
+/**
+ * An ordinary directory on btrfs will do once it has these, as for the scripts: a mount point without its
+ * volume has none.
+ */
+const FOLDERS = ['image_uploads', 'image_snapshots', 'instances'];
 const GIB = 2 ** 30;
 /** By default 5 % of the volume, or 10 GiB, whichever is less, stays free. */
 const DEFAULT_SHARE = 0.05;
@@ -59,12 +67,24 @@ export class BtrfsVolume implements Volume {
       throw unavailable('cannot be read', cause);
     });
     if (stats.type !== BTRFS) throw unavailable('is not on btrfs: is the volume mounted?');
+    const root = await lstat(this.#path);
+    // The scripts write below no link.
+    if (root.isSymbolicLink()) throw unavailable('is a symbolic link: name the directory that it leads to');
+    if (root.ino !== SUBVOLUME_ROOT && !(await hasFolders(this.#path))) {
+      const reason = `is neither a btrfs subvolume nor a directory with the folders ${FOLDERS.join(', ')}`;
+      throw unavailable(`${reason}: is the volume mounted?`);
+    }
     // That we may not write there is told apart, and after, that nobody may (access(2), EROFS).
     await access(this.#path, constants.W_OK).catch((error: unknown) => {
       if (isReadOnly(error)) throw unavailable('is mounted read-only', error);
     });
     return stats;
   }
+}
+
+async function hasFolders(path: string): Promise<boolean> {
+  const found = await Promise.all(FOLDERS.map((name) => stat(join(path, name)).catch(() => undefined)));
+  return found.every((folder) => folder?.isDirectory());
 }
 
 function isReadOnly(error: unknown): boolean {
