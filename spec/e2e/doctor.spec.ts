@@ -404,7 +404,7 @@ describe('doctor --fix repairs', () => {
         `I7 image ${UNKNOWN}: a process of its uid has the network of the host`,
         `leftovers image ${UNKNOWN}: run file ${UNKNOWN} is left`,
       ],
-      'ended what ran under its uid and removed the clone and run files of the preparation',
+      'ended what ran for its preparation and removed its clone and run files',
     ],
   ];
 

@@ -149,6 +149,13 @@ describe('draupnir-create-instance', () => {
   });
 });
 
+describe.each(['draupnir-adopt-data', 'draupnir-inspect'])('%s', (script) => {
+  it.each([['1'], [''], ['--help'], ['1', '2']])('takes no arguments: %j', async (...args) => {
+    expectSudoRefusal(await callScript(script, args));
+    expect(await callDirectly(script, args)).toMatchObject({ exitCode: EX_USAGE, stdout: '' });
+  });
+});
+
 describe('a script that was started in advance', () => {
   const hostileLines = [...HOSTILE, ...HOSTILE_TRIPLES]
     .map(([what, args]) => [what, args.join(' ')])

@@ -46,7 +46,7 @@ export function checkReadyImages(view: View): Checked {
 /** I7: an image that is not ready has no TCP listener and no route out. Of a preparation under way it holds just so. */
 export function checkNetworks(view: View): Checked {
   const { networks, listeners, uids } = view.inspection;
-  const findings: Finding[] = [];
+  const findings: Finding[] = [...findRawPostmasters(view)];
   const report = (id: number, message: string, pid?: number): void => {
     const end =
       pid === undefined ? `by ss -ltnp, and end it` : `by ps -fp ${pid}, and end it: kill -KILL ${pid}`;
@@ -66,4 +66,29 @@ export function checkNetworks(view: View): Checked {
     if (id !== undefined) report(id, `a process of its uid listens on port ${port} of the host`);
   }
   return { count: networks.length, findings };
+}
+
+/**
+ * Draupnir 5.3 prepared an image in its upload, by a Postgres on the network of the host, which goes on when
+ * that is cut short.
+ */
+function* findRawPostmasters({ inspection, dataPath, moving }: View): Generator<Finding> {
+  const { entries, processes, workingIn } = inspection;
+  for (const { folder, name, ownerUid } of entries) {
+    if (folder !== 'image_uploads' || !/^[1-9][0-9]{0,8}$/.test(name) || moving.image.has(Number(name)))
+      continue;
+    const path = `${dataPath}/image_uploads/${name}`;
+    const found = processes.some(
+      (process) =>
+        process.uid === ownerUid && process.name === 'postgres' && workingIn.get(process.pid) === path,
+    );
+    if (!found) continue;
+    yield {
+      invariant: 'I7',
+      object: `image ${name}`,
+      message: 'a Postgres of Draupnir 5.3 runs on its upload, which is not anonymised',
+      hint: 'run draupnir doctor --fix, which stops it; the upload stays',
+      repair: { action: 'tidy-image', id: Number(name) },
+    };
+  }
 }

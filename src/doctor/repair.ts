@@ -17,7 +17,7 @@ const DONE: Readonly<Record<Repair['action'], string>> = {
   'stop-instance': 'stopped the instance',
   'restart-instance': 'stopped and started the instance',
   'tidy-instance': 'ended what ran under its uid and removed its run files and empty directories',
-  'tidy-image': 'ended what ran under its uid and removed the clone and run files of the preparation',
+  'tidy-image': 'ended what ran for its preparation and removed its clone and run files',
 };
 
 /** Does once what findings ask for; tells by finding what was done. One failure does not keep the others from being tried. */

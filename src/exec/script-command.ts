@@ -15,6 +15,7 @@ export const SCRIPTS = {
   'draupnir-block-egress': 0,
   'draupnir-tidy-image': 1,
   'draupnir-tidy-instance': 1,
+  'draupnir-adopt-data': 0,
   'draupnir-inspect': 0,
 } as const;
 

@@ -62,8 +62,8 @@ export class ScriptInstanceStorage implements InstanceStorage {
 
   async readAdoptedCredentials(id: number): Promise<ClientCredentials> {
     const lines = await this.#scripts.run('draupnir-read-credentials', [id]);
-    const [ca, certificate, key] = lines.join('\n').split('\f');
-    if (ca === undefined || certificate === undefined || key === undefined) {
+    const [ca = '', certificate = '', key = ''] = lines.join('\n').split('\f');
+    if (![ca, certificate, key].every((text) => text.includes('-----BEGIN '))) {
       throw new Error(`the credentials of instance ${id} cannot be read`);
     }
     return { ca: { certificate: ca }, client: { certificate, key } };

@@ -7,6 +7,7 @@ import { Images } from '../core/images.ts';
 import { InstanceCredentials } from '../core/instance-credentials.ts';
 import { InstanceSupervisor } from '../core/instance-supervisor.ts';
 import { Instances } from '../core/instances.ts';
+import { LegacyData } from '../core/legacy-data.ts';
 import { Limiter } from '../core/limiter.ts';
 import type { Log } from '../core/log.ts';
 import { Readiness } from '../core/readiness.ts';
@@ -14,10 +15,12 @@ import { PgImageStore } from '../db/image-store.ts';
 import { PgInstanceStore } from '../db/instance-store.ts';
 import { BtrfsVolume } from '../exec/btrfs-volume.ts';
 import { HostPortProbe } from '../exec/host-port-probe.ts';
+import { PgInstanceProber } from '../exec/instance-prober.ts';
 import { PgInstanceProof } from '../exec/instance-proof.ts';
 import { ProcPostmasters } from '../exec/proc-postmasters.ts';
 import { ScriptImageStorage } from '../exec/script-image-storage.ts';
 import { ScriptInstanceStorage } from '../exec/script-instance-storage.ts';
+import { ScriptLegacyStorage } from '../exec/script-legacy-storage.ts';
 import { ScriptRunner } from '../exec/script-runner.ts';
 import { createClientAddressFinder, createProxyTest } from '../http/client-address.ts';
 import type { AppParts } from '../http/app.ts';
@@ -47,6 +50,7 @@ export interface Composition {
   metrics: MetricsText | undefined;
   /** Makes the rules of the firewall right, before anything opens. */
   applyRules: () => Promise<void>;
+  legacyData: LegacyData;
   /** Does beforehand what requests would have to wait for. */
   warmUp: () => void;
   /** Ends what waits for requests. */
@@ -131,6 +135,23 @@ export async function compose(
     },
     log,
   });
+  const prober = new PgInstanceProber({
+    publicHostname: config.publicHostname,
+    sealer,
+    readAdoptedCredentials: (id) => storage.readAdoptedCredentials(id),
+  });
+  const legacyData = new LegacyData({
+    store,
+    storage: new ScriptLegacyStorage(scripts, prober),
+    volume,
+    log,
+  });
+  const adopting = new Loop({
+    name: 'adopt data of Draupnir 5.3',
+    intervalMs: config.reconcileIntervalMs,
+    round: () => legacyData.run(),
+    log,
+  });
   const filler = new WarmFiller({
     images: imageStore,
     store,
@@ -182,9 +203,12 @@ export async function compose(
       isProxy: createProxyTest(config),
       publicHostname: config.publicHostname,
     },
-    loops: [reconciling, cleaning, renewing, network.loop, filling].filter((loop) => loop !== undefined),
+    loops: [reconciling, adopting, cleaning, renewing, network.loop, filling].filter(
+      (loop) => loop !== undefined,
+    ),
     metrics,
     applyRules: network.applyRules,
+    legacyData,
     warmUp: () => {
       warmUp(certificates.authority, log);
       scripts.standBy((script, reason) =>

@@ -66,6 +66,8 @@ export async function runServer(options: { configFile: string }): Promise<number
     opened.defer(() => audit.close());
     const composition = await compose(config, pool, audit, log);
     await composition.applyRules();
+    // What fails is logged by its loop, which tries again.
+    await composition.legacyData.run().catch(() => undefined);
     // Before instances are started: that is proven with the credentials that hold.
     await composition.app.credentials.recover();
     await composition.app.instances.reconcile();

@@ -1,5 +1,7 @@
 import { run, runCommand } from './command.ts';
-import { SERVER_USER, UPLOAD_USER } from './installation.ts';
+import { LEGACY_USER, SERVER_USER, UPLOAD_USER } from './installation.ts';
+
+const USERS = [SERVER_USER, UPLOAD_USER, LEGACY_USER];
 
 /** Makes the server's user and the upload user, who has a shell and a home. */
 export async function createAccounts(home: string): Promise<void> {
@@ -19,7 +21,7 @@ export async function createAccounts(home: string): Promise<void> {
 
 /** Removes the users that are there. */
 export async function removeAccounts(): Promise<void> {
-  for (const user of [SERVER_USER, UPLOAD_USER]) {
+  for (const user of USERS) {
     if ((await findUid(user)) !== undefined) await run(['userdel', user]);
     const group = await runCommand(['getent', 'group', user]);
     if (group.exitCode === 0) await run(['groupdel', user]);
@@ -28,7 +30,7 @@ export async function removeAccounts(): Promise<void> {
 
 /** The numbers of our users that exist. */
 export async function listAccountUids(): Promise<number[]> {
-  const uids = await Promise.all([SERVER_USER, UPLOAD_USER].map(findUid));
+  const uids = await Promise.all(USERS.map(findUid));
   return uids.filter((uid) => uid !== undefined);
 }
 

@@ -40,6 +40,11 @@ export const PREFIX = `draupnir-e2e${SLOT || ''}-`;
 export const SERVER_USER = `draupnir-e2e${SLOT || ''}`;
 /** Copies backups by scp. */
 export const UPLOAD_USER = `${SERVER_USER}-up`;
+/**
+ * What Draupnir 5.3 called `draupnir-instance`: it ran all instances of that version. Made by the tests that
+ * need it.
+ */
+export const LEGACY_USER = `${SERVER_USER}-in`;
 /** sudo ignores names with a dot (sudoers(5), "Including other files"). */
 export const SUDOERS = `/etc/sudoers.d/${SERVER_USER}`;
 

@@ -45,7 +45,10 @@ export async function removeInstallation(dir: string): Promise<void> {
 /** Ends our users' processes, images' and instances' too; the scripts end by themselves when the server has. */
 async function endProcesses(dir: string): Promise<void> {
   const accounts = await listAccountUids();
-  const isOwn = ({ uid }: Process): boolean => accounts.includes(uid) || isOwnUid(uid);
+  // The raw Postgres that Draupnir 5.3 left on an upload is of a user that others have as well.
+  const isRaw = ({ command }: Process): boolean => command.includes(` -D ${dir}/data/image_uploads/`);
+  const isOwn = (process: Process): boolean =>
+    accounts.includes(process.uid) || isOwnUid(process.uid) || isRaw(process);
   const isScript = ({ command }: Process): boolean => command.includes(`${dir}/scripts/`);
   // For Postgres this is an immediate shutdown, for the server a clean one.
   await endAll(isOwn, 'SIGQUIT').catch(() => endAll(isOwn, 'SIGKILL'));

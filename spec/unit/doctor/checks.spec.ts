@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { checkInstallation } from '../../../src/doctor/check-installation.ts';
-import { API_PORT, Host, NOW } from './host.ts';
+import { API_PORT, Host, NOW, RANGE } from './host.ts';
 
 const IMAGE_STATES = ['pending', 'finalising', 'ready', 'failed', 'creating'];
 const INSTANCE_STATES = ['creating', 'ready', 'stopped'];
@@ -19,6 +19,15 @@ const READY = 2;
 const STOPPED = 3;
 const UID = 1_000_000_000;
 const IMAGE_UID = 2_000_000_000;
+
+/** A process of the owner of an upload that works in there. */
+function addRawPostgres({ inspection }: Host, id: number, name: string): void {
+  const entry = inspection.entries.find((each) => each.folder === 'image_uploads' && each.name === `${id}`);
+  if (!entry) throw new Error('there is no such upload');
+  Object.assign(entry, { ownerUid: 104 });
+  inspection.processes.push({ pid: 777, ppid: 1, uid: 104, ageS: 60, name });
+  inspection.workingIn = new Map([[777, `/draupnir/image_uploads/${id}`]]);
+}
 
 function remove<T>(list: T[], isMeant: (item: T) => boolean): void {
   const left = list.filter((item) => !isMeant(item));
@@ -313,6 +322,49 @@ describe('the checks of doctor', () => {
         host.inspection.listeners = host.inspection.listeners.filter(({ uid }) => uid !== 999);
       },
       [`I3 instance ${READY}: is ready, but has no process`],
+    ],
+    [
+      'an instance of Draupnir 5.3 whose port another one has',
+      (host) => {
+        host.makeAdopted(READY, 999);
+        host.addInstance(9, 'failed');
+        host.makeAdopted(9, 999);
+        for (const record of host.records.instances) {
+          if (record.id === 9) Object.assign(record, { port: RANGE.min + READY, portTaken: true });
+        }
+        // Its owner's address must not reach the other instance.
+        const rules = host.inspection.firewalls[0]?.rules as string[];
+        remove(rules, (rule) => rule.includes('user: u9@example.com'));
+      },
+      [`I4 instance 9: its port ${RANGE.min + READY} belongs to instance ${READY}`],
+    ],
+    [
+      'an instance of Draupnir 5.3 whose port is taken before the server has found out by which',
+      (host) => {
+        host.makeAdopted(READY, 999);
+        host.addInstance(9, 'stopped');
+        host.makeAdopted(9, 999);
+        for (const record of host.records.instances) {
+          if (record.id === 9) Object.assign(record, { status: 'ready', port: 1, portTaken: true });
+        }
+        const rules = host.inspection.firewalls[0]?.rules as string[];
+        remove(rules, (rule) => rule.includes('user: u9@example.com'));
+      },
+      ['I4 instance 9: its port 1 belongs to another instance'],
+    ],
+    [
+      'a Postgres of Draupnir 5.3 on the upload of an image',
+      (host) => addRawPostgres(host, 1, 'postgres'),
+      ['I7 image 1: a Postgres of Draupnir 5.3 runs on its upload, which is not anonymised'],
+    ],
+    ["a shell in an upload's directory", (host) => addRawPostgres(host, 1, 'bash'), []],
+    [
+      'a Postgres on an upload under preparation',
+      (host) => {
+        addRawPostgres(host, 1, 'postgres');
+        host.markBusy('image', 1);
+      },
+      [],
     ],
     [
       'a preparation with a way out',
