@@ -47,7 +47,10 @@ async function listPostmasters(): Promise<string[]> {
 
 describe('a fresh Debian 12', () => {
   it('takes the package, with what it wants, and starts nothing yet', async () => {
+    await host.sh('install -m 0755 /dev/null /usr/local/bin/draupnir');
     const said = await host.sh('DEBIAN_FRONTEND=noninteractive apt-get install -y -q /draupnir.deb');
+    expect(said).toContain('/usr/local/bin/draupnir hides /usr/bin/draupnir');
+    await host.run(['rm', '/usr/local/bin/draupnir']);
     expect(said).toContain('/usr/share/doc/draupnir/README.md, "Installing a server"');
     const version = (await host.run(['draupnir', '--version'])).trim();
     expect(version).toContain((await run(['cat', join(checkout, 'DRAUPNIR_VERSION')])).trim());

@@ -1,3 +1,4 @@
+import { checkLegacyHost, type LegacyHostFacts } from './check-legacy-host.ts';
 import type { Checked, Finding } from './finding.ts';
 import type { Inspection } from './inspection.ts';
 
@@ -17,13 +18,14 @@ const MIN_METADATA_FREE_RATIO = 0.2;
 const EXPIRY_NOTICE_MS = 7 * 24 * 3_600_000;
 
 /** What is known of the installation beside records and inspection. */
-export interface InstallationFacts {
+export interface InstallationFacts extends LegacyHostFacts {
   /** Scripts that sudo does not let the server's user run. */
   readonly scriptsWithoutRule: readonly string[];
   /** Who the server runs as. */
   readonly serverUser: string;
   /** End of the certificate of the API; undefined without HTTPS. */
   readonly apiCertificateEnds: Date | undefined;
+  readonly dataPath: string;
   /** Bytes that have to stay free (`min_free_space`); undefined for the default. */
   readonly minFreeBytes: number | undefined;
   /** How the volume is divided, in bytes; undefined where the kernel does not say. */
@@ -43,14 +45,18 @@ export function checkInstallation(
   scriptsPath: string,
   now: Date,
 ): Checked {
-  const findings = [...checkSudo(facts, scriptsPath), ...checkApiCertificate(facts, now)];
+  const findings = [
+    ...checkSudo(facts, scriptsPath),
+    ...checkLegacyHost(facts),
+    ...checkApiCertificate(facts, now),
+  ];
   if (inspection)
     findings.push(
-      ...checkMount(inspection),
+      ...checkMount(inspection, facts),
       ...checkSpace(inspection, facts),
       ...checkMetadata(inspection, facts),
     );
-  return { count: 5, findings };
+  return { count: 7, findings };
 }
 
 function* checkSudo(facts: InstallationFacts, scriptsPath: string): Generator<Finding> {
@@ -77,7 +83,7 @@ function* checkApiCertificate(
   };
 }
 
-function* checkMount({ mount }: Inspection): Generator<Finding> {
+function* checkMount({ mount }: Inspection, { dataPath }: InstallationFacts): Generator<Finding> {
   const object = `mount ${mount.target}`;
   if (mount.type !== 'btrfs') {
     const hint = 'mount the btrfs volume at data_path';
@@ -90,11 +96,16 @@ function* checkMount({ mount }: Inspection): Generator<Finding> {
   }
   const missing = MOUNT_OPTIONS.filter((option) => !mount.options.includes(option));
   if (missing.length === 0) return;
+  const options = missing.join(',');
+  const remount = `add it in /etc/fstab, and now: mount -o remount,${options} ${mount.target}`;
+  // A directory below may have to let programs run.
+  const entry = `${dataPath} ${dataPath} none bind,${options} 0 0`;
+  const bind = `mount the data directory by itself, in /etc/fstab: ${entry}`;
   yield {
     invariant: 'installation',
     object,
     message: `lacks ${missing.join(', ')}`,
-    hint: `add it in /etc/fstab, and now: mount -o remount,${missing.join(',')} ${mount.target}`,
+    hint: mount.target === dataPath ? remount : bind,
   };
 }
 

@@ -22,6 +22,7 @@ import { ScriptInspector } from '../exec/script-inspector.ts';
 import { ScriptRepairer } from '../exec/script-repairer.ts';
 import { ScriptInstanceStorage } from '../exec/script-instance-storage.ts';
 import { ScriptRunner } from '../exec/script-runner.ts';
+import { findShadow, listLegacyRules } from '../exec/legacy-programs.ts';
 import { listScriptsWithoutRule } from '../exec/sudo-rules.ts';
 import { createDatabaseConfig, listMigrations } from './database.ts';
 import { formatReport, formatReportAsJson } from './doctor-report.ts';
@@ -158,6 +159,9 @@ async function gatherFacts(config: ServerConfig): Promise<Parameters<typeof chec
     apiCertificateEnds: pem && new X509Certificate(pem).validToDate,
     minFreeBytes: config.minFreeSpace,
     allocation: await readAllocation(config.dataPath),
+    dataPath: config.dataPath,
+    legacyRules: await listLegacyRules(),
+    shadow: await findShadow(),
   };
 }
 

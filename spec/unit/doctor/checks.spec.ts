@@ -514,6 +514,9 @@ describe('the check of the installation', () => {
     apiCertificateEnds: undefined,
     minFreeBytes: undefined,
     allocation: undefined,
+    dataPath: '/draupnir',
+    legacyRules: [],
+    shadow: undefined,
   };
   /** MiB that are free for metadata of 1 GiB, and not allocated. */
   const divide = (free: number, unallocated: number): object => ({
@@ -537,6 +540,17 @@ describe('the check of the installation', () => {
     expect(list(new Host(), divide(free, unallocated))).toEqual([]);
   });
 
+  it('advises to change the options of no mount that holds more than the data', () => {
+    const find = (target: string): string => {
+      const mount = { type: 'btrfs', options: ['rw', 'nodev', 'nosuid'], target };
+      const { findings } = checkInstallation(facts, { ...new Host().inspection, mount }, '/scripts', NOW);
+      return findings.map(({ hint }) => hint).join();
+    };
+    expect(find('/draupnir')).toContain('mount -o remount,noexec /draupnir');
+    expect(find('/')).toContain('/draupnir /draupnir none bind,noexec 0 0');
+    expect(find('/')).not.toContain('remount');
+  });
+
   it.each<[string, Partial<Host['inspection']>, object, string]>([
     [
       'metadata that are nearly full and cannot grow',
@@ -555,6 +569,18 @@ describe('the check of the installation', () => {
       { mount: { type: 'btrfs', options: ['rw', 'nodev', 'nosuid'], target: '/draupnir' } },
       {},
       'mount /draupnir: lacks noexec',
+    ],
+    [
+      'a program of 5.3 that hides this one',
+      {},
+      { shadow: { program: '/usr/bin/draupnir', by: '/usr/local/bin/draupnir' } },
+      'program /usr/local/bin/draupnir: hides /usr/bin/draupnir: shells find it first',
+    ],
+    [
+      'a sudo rule of 5.3',
+      {},
+      { legacyRules: ['/usr/sbin/iptables'] },
+      "program /usr/sbin/iptables: sudo lets the server's user run it as root with any arguments",
     ],
     [
       'a read-only mount',
