@@ -5,7 +5,7 @@ import { VERSION } from '../../../src/version.ts';
 import { imageResource, instanceDocument, instanceResource } from './support/resources.ts';
 import { createUser, TestUser, TOKEN } from './support/run-command-line.ts';
 import { startProxy } from './support/stub-proxy.ts';
-import { apiError, type StubServer, startStubServer } from './support/stub-server.ts';
+import { apiError, startStubServer } from './support/stub-server.ts';
 import { createTestCertificates } from './support/test-certificates.ts';
 
 // Each test starts the program a few times, at a tenth of a second or more on a busy machine.

@@ -53,7 +53,7 @@ async function listen(scheme: 'http' | 'https'): Promise<Listener> {
         requestTimeoutMs: 60_000,
       },
       isProxy: () => false,
-      logins: new NoLogins(),
+      logins: new NoLogins('oauth_error'),
       readiness: new Readiness([]),
       authenticator: new FakeAuthenticator(),
       versionCheck: 'exact',

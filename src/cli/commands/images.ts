@@ -68,7 +68,12 @@ async function createImage(
 
 async function finaliseImage(id: number, _options: unknown, command: Command): Promise<void> {
   const { client } = await openCommandSession(command);
-  printData(formatImage(await withSpinner(`finalising image ${id}`, () => client.finaliseImage(id))));
+  const finalise = () => withSpinner(`finalising image ${id}`, () => client.finaliseImage(id));
+  const consequence = {
+    text: 'interrupted: the server goes on with the image',
+    hint: `draupnir images finalise ${id} waits for it again`,
+  };
+  printData(formatImage(await withConsequence(consequence, finalise)));
 }
 
 async function destroyImage(id: number, options: { yes?: boolean }, command: Command): Promise<void> {
