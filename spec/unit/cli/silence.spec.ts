@@ -101,16 +101,27 @@ describe('a slow server', () => {
     expect(await createClient(stub.domain, { limits }).listImages()).toHaveLength(1);
   });
 
-  it('is waited for while it works and answers its health check, without the token', async () => {
-    const stub = await startStubServer({
-      'POST /instances': (response) => {
-        setTimeout(() => {
-          response.writeHead(201, { 'Content-Type': 'application/json' });
-          response.end(JSON.stringify(instanceDocument(4)));
-        }, 1500);
+  /** A server that answers the request after so many health checks. */
+  const answerAfterProbes = (count: number, line: string, answer: (response: ServerResponse) => void) => {
+    const probed = Promise.withResolvers<undefined>();
+    let left = count;
+    return {
+      [line]: (response: ServerResponse) => void probed.promise.then(() => answer(response)),
+      'GET /health_check': (response: ServerResponse) => {
+        response.writeHead(200, { 'Content-Type': 'application/json' }).end('{"status":"ok"}');
+        left -= 1;
+        if (left === 0) probed.resolve(undefined);
       },
-      'GET /health_check': { status: 200, body: { status: 'ok' } },
-    });
+    };
+  };
+
+  it('is waited for while it works and answers its health check, without the token', async () => {
+    const stub = await startStubServer(
+      answerAfterProbes(2, 'POST /instances', (response) => {
+        response.writeHead(201, { 'Content-Type': 'application/json' });
+        response.end(JSON.stringify(instanceDocument(4)));
+      }),
+    );
     expect(await createClient(stub.domain, { limits }).createInstance(1)).toMatchObject({ id: 4 });
     const probes = stub.seen.filter(({ line }) => line === 'GET /health_check');
     expect(probes.length).toBeGreaterThan(1);
@@ -119,7 +130,7 @@ describe('a slow server', () => {
 
   it('is waited for also over TLS', async () => {
     const stub = await startStubServer(
-      { 'DELETE /instances/4': (response) => setTimeout(() => response.writeHead(204).end(), 600) },
+      answerAfterProbes(1, 'DELETE /instances/4', (response) => response.writeHead(204).end()),
       certificates,
     );
     const client = createClient(stub.domain, { https: true, verify: false, limits });
