@@ -189,11 +189,17 @@ is_full() {
   grep -qsE 'No space left on device|Disk quota exceeded|(ERROR|FATAL|PANIC):  53100' -- "$@"
 }
 
-# go_deaf: before a clean-up. Whoever read our output may be gone, and to write to it must not end this half-way.
-go_deaf() {
+# ignore_signals: the first command of every trap that cleans up. No further signal may stop it half-way. A trap also runs inside the
+# builtin that the signal interrupts, with the assignments and options in force there: inside `IFS= read` no word would be split.
+ignore_signals() {
   trap '' TERM INT HUP PIPE
-  exec >/dev/null 2>&1
+  IFS=$' \t\n'
+  set -Eeuo pipefail
+  set +f
 }
+
+# close_output: the reader of stdout and stderr may be gone, and a failed write must not stop a clean-up.
+close_output() { exec >/dev/null 2>&1; }
 
 # tick: waits 2 ms without a process of its own.
 tick() {

@@ -79,13 +79,25 @@ is_script() {
 # end_script PID: a script of ours and all that it has started. The sudo that runs it has stopped together with it, as it does
 # for the sake of shells, and would not see its end (sudo(8), "Signal handling").
 end_script() {
-  local stat parent ended=() pid
+  local stat parent ended=()
   read -r stat 2>/dev/null <"/proc/$1/stat" || return 0
   # proc_pid_stat(5): behind the name come the state and the parent.
   read -r _ parent _ <<<"${stat##*) }"
   kill_tree "$1"
   kill -CONT -- "${parent}" 2>/dev/null || true
-  # One inside a system call, such as that of a snapshot, ends only with it; what it makes must not come after us.
+  await_ended
+}
+
+# end_tree PID: a process and all that it has started.
+end_tree() {
+  local ended=()
+  kill_tree "$1"
+  await_ended
+}
+
+# await_ended: one inside a system call, such as that of a snapshot, ends only with it; what it makes must not come after us.
+await_ended() {
+  local pid
   for pid in "${ended[@]}"; do
     while is_alive "${pid}"; do tick; done
   done
