@@ -6,6 +6,7 @@ set -Eeuo pipefail
 shopt -s inherit_errexit
 umask 077
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C
+unset -v TMPDIR
 
 # Exit codes of sysexits.h; the server tells them apart (src/exec/script-error.ts).
 # shellcheck disable=SC2034 # not every script uses every code
@@ -83,31 +84,8 @@ is_data_path() {
   [[ $(stat -fc %T -- "${DATA_PATH}") == btrfs ]]
 }
 
-# Makes the folders of the data and run directories that are missing; quick when none is. Root alone may make
-# entries in them: with Draupnir 5.3 they, and the data directory itself, belonged to the server's user.
-ensure_layout() {
-  local folder
-  if [[ ! -O ${DATA_PATH} ]]; then
-    chown -h -- root:root "${DATA_PATH}"
-    chmod -- go-w "${DATA_PATH}"
-  fi
-  is_own_folder "${UPLOADS}" || make_folder 0750 "$(id -g -- "${UPLOAD_USER}")" "${UPLOADS}"
-  is_own_folder "${SNAPSHOTS}" || make_folder 0700 0 "${SNAPSHOTS}"
-  for folder in "${IMAGE_WORK}" "${INSTANCES}" "${INSTANCE_CONFIG}" "${RUN_PATH}" "${RUN_PATH}/images" \
-    "${RUN_PATH}/instances"; do
-    is_own_folder "${folder}" || make_folder 0711 0 "${folder}"
-  done
-}
-
-# is_own_folder PATH: by builtins alone.
-is_own_folder() { [[ -d $1 && ! -L $1 && -O $1 ]]; }
-
-# make_folder MODE GROUP PATH: install -d also changes one that exists. The parent is root's: no link can take
-# its place.
-make_folder() {
-  [[ ! -L $3 ]] || die "${EX_CONFIG}" "$3 is a symbolic link"
-  install -d -m "$1" -o 0 -g "$2" -- "$3"
-}
+# shellcheck source=lib/layout.sh
+source "${SCRIPTS}/lib/layout.sh"
 
 # is_id VALUE: ids as the API takes them. sudoers matches arguments joined by spaces, so it is checked again here.
 is_id() { [[ $1 =~ ^[1-9][0-9]{0,8}$ ]]; }
@@ -145,29 +123,23 @@ require_id() {
 # The root of a btrfs subvolume always has inode 256 (btrfs-subvolume(8)).
 is_subvolume() { [[ -d $1 && ! -L $1 && $(stat -fc %T -- "$1")$(stat -c %i -- "$1") == btrfs256 ]]; }
 
-# delete_subvolume PATH: done when it is gone already. A read-only snapshot is deleted as it is. Any user may have made
-# subvolumes below it, which are in the way: they go first, the deepest first. No user of it runs any more.
+# delete_subvolume PATH: done when it is gone already. A read-only snapshot is deleted as it is. Any user may have made subvolumes
+# below it, which are in the way: they go first, the deepest first. No user of it should run any more, but any may have been let in.
 delete_subvolume() {
-  local path=$1 nested
+  local path=$1
   if [[ ! -e ${path} ]]; then return 0; fi
   if btrfs -q subvolume delete -- "${path}" >/dev/null 2>&1; then return 0; fi
   # Nothing can be taken out of one that is read-only.
   make_writable "${path}"
-  while IFS= read -r -d '' nested; do
-    btrfs -q subvolume delete -- "${nested}" >/dev/null 2>&1 || true
-  done < <(find "${path}" -depth -mindepth 1 -type d -inum 256 -print0)
-  # Those with such a path are moved to the top, one after the other.
-  while true; do
-    nested=${path}/nested-$$-${RANDOM}${RANDOM}
-    find "${path}" -depth -mindepth 1 -type d -inum 256 -execdir mv -T -- {} "${nested}" \; -quit
-    if [[ ! -d ${nested} ]]; then break; fi
-    btrfs -q subvolume delete -- "${nested}" >/dev/null
-  done
+  find "${path}" -depth -mindepth 1 -type d -inum 256 -execdir perl "${SCRIPTS}/lib/nested-subvolume" delete {} \; >/dev/null 2>&1 || true
   btrfs -q subvolume delete -- "${path}" >/dev/null
 }
 
-# make_writable PATH: every subvolume in there. find(1) comes to what has too long a path for a program.
-make_writable() { find "$1" -type d -inum 256 -execdir btrfs property set -ts {} ro false \; >/dev/null 2>&1 || true; }
+# make_writable PATH: every subvolume in there. find(1) goes from directory to directory by their descriptors, so that it follows no link
+# and comes to what has too long a path for a program.
+make_writable() {
+  find "$1" -type d -inum 256 -execdir perl "${SCRIPTS}/lib/nested-subvolume" writable {} \; >/dev/null 2>&1 || true
+}
 
 # measure_room: blocks that are free, and all.
 measure_room() { stat -f -c '%a %b' -- "${DATA_PATH}"; }

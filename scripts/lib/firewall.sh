@@ -93,6 +93,6 @@ remove_chain() {
 
 # lock_firewall: one writer of ours at a time.
 lock_firewall() {
-  [[ -d ${RUN_PATH} ]] || install -d -m 0711 -- "${RUN_PATH}"
+  ensure_run_path
   lock firewall
 }
