@@ -1,3 +1,4 @@
+import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { type AuditRecord, parseAuditLine } from './audit-line.ts';
 
@@ -12,9 +13,12 @@ export interface AuditFilter {
 /** A line of the file: an entry, or one that cannot be read as such. */
 export type AuditReading = { record: AuditRecord } | { damagedLine: number };
 
+/** The server writes no log that is a link; and a pipe would keep the reader waiting. */
+const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
 /** Reads the entries that pass the filter, in the order of the file. Lines that are damaged are told, whatever the filter. */
 export async function* readAuditFile(file: string, filter: AuditFilter): AsyncGenerator<AuditReading> {
-  const handle = await open(file);
+  const handle = await open(file, FLAGS);
   let number = 0;
   for await (const line of handle.readLines()) {
     number += 1;

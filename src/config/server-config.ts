@@ -126,10 +126,12 @@ export interface ParsedServerConfig {
   files: ConfigFiles;
 }
 
-/** Where a configuration names certificates and keys. */
+/** Where a configuration names certificates, keys and what the server writes. */
 export interface ConfigFiles {
   http: HttpConfig;
   databaseUrl?: DatabaseUrl;
+  /** What the server writes, and whose owner it is; absent when the text is no TOML. */
+  state?: Pick<ServerConfig, 'encryptionKeyFile' | 'auditLog'>;
 }
 
 /** The part of the process environment that defaults depend on: systemd sets it from `StateDirectory=`. */
@@ -162,7 +164,9 @@ export function parseServerConfig(
   const config = readServerConfig(root, env);
   root.warnUnknown();
   const { problems, warnings } = findings;
-  const files: ConfigFiles = { http: config.http, ...withoutAbsent({ databaseUrl: config.databaseUrl }) };
+  const { http, databaseUrl, encryptionKeyFile, auditLog } = config;
+  const state = { encryptionKeyFile, auditLog };
+  const files: ConfigFiles = { http, state, ...withoutAbsent({ databaseUrl }) };
   return { ...(problems.length === 0 && { config }), problems, warnings, files };
 }
 

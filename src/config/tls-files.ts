@@ -35,6 +35,13 @@ export async function checkTlsFiles(
   return { problems: reader.problems, warnings };
 }
 
+/** The certificates and keys that a configuration names, whether they are in use or not. */
+export function listTlsFiles({ http, databaseUrl }: ConfigFiles): string[] {
+  return [http.tlsCertificate, http.tlsPrivateKey, ...listDatabaseFiles(databaseUrl)].filter(
+    (name) => name !== undefined,
+  );
+}
+
 /** Why a file could not be read, in words. */
 export function describeReadError(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;

@@ -13,13 +13,18 @@ export interface MigrationFile {
 /** Table in which node-pg-migrate keeps what was done; the original's `gorp_migrations` stays as it is. */
 const MIGRATIONS_TABLE = 'draupnir_migrations';
 
+/** Root alone can write there, unlike in the directory for temporary files. */
+const ROOT_DIRECTORY = '/run';
+
 /**
  * Brings the database up to date and resolves to the names of the migrations that were run. Two at once wait for each
  * other (advisory lock). All pending migrations are one transaction: a failure leaves the tables as they were.
  */
 export async function migrate(config: pg.ClientConfig, files: readonly MigrationFile[]): Promise<string[]> {
   // The files travel inside the executable, but node-pg-migrate reads a folder.
-  const dir = await mkdtemp(join(tmpdir(), 'draupnir-migrations-'));
+  const dir = await mkdtemp(
+    join(process.geteuid?.() === 0 ? ROOT_DIRECTORY : tmpdir(), 'draupnir-migrations-'),
+  );
   const client = new pg.Client(config);
   try {
     for (const file of files) await writeFile(join(dir, basename(file.name)), file.content);

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { AuditRecord } from '../audit/audit-line.ts';
 import { type AuditFilter, readAuditFile } from '../audit/read-audit-file.ts';
-import { loadServerConfig } from '../config/load-server-config.ts';
+import { loadConfigAsServerUser } from './server-user.ts';
 import { reportStartFailure } from './start-failure.ts';
 
 const COLUMNS = ['TIME', 'USER', 'MEANS', 'ADDRESS', 'ACTION', 'OBJECT', 'OUTCOME'];
@@ -18,7 +18,7 @@ export async function runAudit(options: {
   json: boolean;
 }): Promise<number> {
   try {
-    const { config } = await loadServerConfig(options.configFile);
+    const { config } = await loadConfigAsServerUser(options.configFile);
     if (!options.json) await print(formatRow(COLUMNS));
     for await (const reading of readAuditFile(config.auditLog, options.filter)) {
       if ('record' in reading)

@@ -46,8 +46,9 @@ const MARGIN_MS = 60_000;
 export async function runDoctor({ configFile, json, fix }: DoctorOptions): Promise<number> {
   const started = performance.now();
   try {
-    const { config } = await loadServerConfig(configFile);
-    await becomeServerUser(config, configFile);
+    const { config } = await loadServerConfig(configFile, process.env, new Date(), (files) =>
+      becomeServerUser(files, configFile),
+    );
     const { checked, findings } = await diagnose(config, configFile, fix);
     const report = {
       ok: findings.every(({ fixed }) => fixed),

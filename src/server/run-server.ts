@@ -3,7 +3,6 @@ import type { FastifyInstance } from 'fastify';
 import type pg from 'pg';
 import type { Logger } from 'pino';
 import { AuditFile } from '../audit/audit-file.ts';
-import { loadServerConfig } from '../config/load-server-config.ts';
 import { formatWarning } from '../config/problem.ts';
 import type { ServerConfig } from '../config/server-config.ts';
 import { listPendingMigrations, migrate } from '../db/migrate.ts';
@@ -20,6 +19,7 @@ import { checkHostConf } from './host-conf.ts';
 import { openListeners } from './listeners.ts';
 import { createLog } from './log.ts';
 import { notifyReady } from './notify-ready.ts';
+import { loadConfigAsServerUser } from './server-user.ts';
 import { reportStartFailure } from './start-failure.ts';
 
 /** sysexits.h */
@@ -30,7 +30,7 @@ export async function runServer(options: { configFile: string }): Promise<number
   // What is open when the start fails is closed again, so that the process ends.
   const opened = new AsyncDisposableStack();
   try {
-    const { config, warnings } = await loadServerConfig(options.configFile);
+    const { config, warnings } = await loadConfigAsServerUser(options.configFile);
     await checkHostConf(config, options.configFile);
     const log = createLog({ level: config.logLevel, environment: config.environment });
     for (const warning of warnings) log.warn({ warning: formatWarning(warning) }, 'configuration');

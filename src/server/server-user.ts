@@ -1,27 +1,68 @@
-import { stat } from 'node:fs/promises';
+import { lstat } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { dirname } from 'node:path';
 import { execa } from 'execa';
-import { ConfigError } from '../config/problem.ts';
-import type { ServerConfig } from '../config/server-config.ts';
+import { loadServerConfig } from '../config/load-server-config.ts';
+import { ConfigError, type Problem } from '../config/problem.ts';
+import type { ConfigFiles, ServerConfig } from '../config/server-config.ts';
+import { listTlsFiles } from '../config/tls-files.ts';
+import { findForeignDirectory } from '../exec/foreign-directory.ts';
+
+/** Loads the configuration. As root it leaves root before it opens a file that the configuration names. Throws ConfigError. */
+export function loadConfigAsServerUser(
+  configFile: string,
+): Promise<{ config: ServerConfig; warnings: Problem[] }> {
+  return loadServerConfig(configFile, process.env, new Date(), (files) => leaveRoot(files, configFile));
+}
+
+/**
+ * As root becomes the user the server runs as, for good. Without one, as before the first start of a server or where root
+ * runs it, root goes on, provided that no other user can put a link in the way of its files. Throws ConfigError.
+ */
+export async function leaveRoot(files: ConfigFiles, configFile: string): Promise<void> {
+  if (process.geteuid?.() !== 0 || files.state === undefined) return;
+  const { encryptionKeyFile, auditLog } = files.state;
+  const uid = await findServerUser(encryptionKeyFile);
+  if (uid !== undefined && uid !== 0) {
+    await become(uid);
+    return;
+  }
+  const found = await Promise.all(
+    [encryptionKeyFile, auditLog, ...listTlsFiles(files)].map(findForeignDirectory),
+  );
+  const foreign = [...new Set(found.filter((directory) => directory !== undefined))];
+  if (foreign.length === 0) return;
+  const message =
+    'is the way to a file of the server, and users other than root can write to it: run this as the user of the server';
+  throw new ConfigError(foreign.map((path) => ({ file: configFile, path, message })));
+}
 
 /**
  * As root becomes the user the server runs as, for good: the metadata database may know its users by their names in the
- * system, and the sudo rules are that user's. It is the owner of the encryption key, or of its directory as long as there is
- * none. Another user stays who it is. Throws ConfigError.
+ * system, and the sudo rules are that user's. Another user stays who it is. Throws ConfigError when it is unknown or root.
  */
-export async function becomeServerUser(
-  { encryptionKeyFile }: Pick<ServerConfig, 'encryptionKeyFile'>,
-  configFile: string,
-): Promise<void> {
-  if (process.geteuid?.() !== 0) return;
-  const uid = (await findOwner(encryptionKeyFile)) ?? (await findOwner(dirname(encryptionKeyFile)));
+export async function becomeServerUser(files: ConfigFiles, configFile: string): Promise<void> {
+  if (process.geteuid?.() !== 0 || files.state === undefined) return;
+  const { encryptionKeyFile } = files.state;
+  const uid = await findServerUser(encryptionKeyFile);
   if (uid === undefined || uid === 0) {
     const message = `must be a file of the server's user, which tells who that is: start the server once, or run this as its user`;
     throw new ConfigError([
       { file: configFile, path: 'encryption_key_file', message, found: encryptionKeyFile },
     ]);
   }
+  await become(uid);
+}
+
+/**
+ * The owner of the encryption key, or that of its directory as long as there is no key, or root owns it. A link counts as its
+ * own owner's file, who could make it lead to a file of any user.
+ */
+async function findServerUser(encryptionKeyFile: string): Promise<number | undefined> {
+  return (await findOwner(encryptionKeyFile)) || (await findOwner(dirname(encryptionKeyFile)));
+}
+
+async function become(uid: number): Promise<void> {
   // The primary group comes first (id(1)).
   const { stdout } = await execa('id', ['-G', '--', String(uid)]);
   const groups = stdout.trim().split(' ').map(Number);
@@ -35,7 +76,7 @@ export async function becomeServerUser(
 
 async function findOwner(path: string): Promise<number | undefined> {
   try {
-    return (await stat(path)).uid;
+    return (await lstat(path)).uid;
   } catch {
     return undefined;
   }

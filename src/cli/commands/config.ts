@@ -46,8 +46,8 @@ async function changeSetting(key: Key, value: string, _options: unknown, command
 }
 
 async function checkServerConfig({ config: file }: { config: string }): Promise<void> {
-  const { checkConfigFile } = await import('../../config/check-config-file.ts');
-  const { ok, lines } = await checkConfigFile(file);
+  const { runConfigCheck } = await import('../../server/run-config-check.ts');
+  const { ok, lines } = await runConfigCheck(file);
   for (const line of lines) printNotice(line);
   if (ok) printData(`${file}: ok`);
   else process.exitCode = EXIT_CONFIG;
