@@ -70,6 +70,9 @@ const common: BuildOptions = {
     FAILPOINTS: JSON.stringify(failpoints ?? ''),
   },
   plugins: failpoints === undefined ? [] : [armed],
+  // node-pg-migrate makes a loader of TypeScript when it is imported, which creates /tmp/jiti for its cache, or follows a link of that name.
+  // Our migrations are SQL alone; this is the same loader without transformation and cache.
+  alias: { jiti: 'jiti/native' },
   // pg asks for its optional native driver inside a try; it is not installed.
   external: ['pg-native'],
   logLevel: 'warning',
