@@ -31,12 +31,25 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
   return result.stdout;
 }
 
+/**
+ * Removes a file or a directory tree; one that is missing is fine. By rm(1), which goes from directory to directory by
+ * their descriptors and follows no link: Node's `rm` goes by names, which the owner of a tree can exchange meanwhile.
+ */
+export async function removeTree(path: string): Promise<void> {
+  await run(['rm', '-rf', '--one-file-system', '--', path]);
+}
+
 /** Whether a program succeeds; its output is of no interest. */
 export async function succeeds(argv: readonly string[]): Promise<boolean> {
   return run(argv).then(
     () => true,
     () => false,
   );
+}
+
+/** The command line that runs a program under a uid and the group of the same number. */
+export function asUid(uid: number, argv: readonly string[]): string[] {
+  return ['setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', '--', ...argv];
 }
 
 /** The command line that runs a program as another user, with that user's groups. */

@@ -1,6 +1,9 @@
 import { join } from 'node:path';
 
-/** Where a quickstart installation keeps what: everything is below one directory. */
+/**
+ * Where a quickstart installation keeps what: everything is below one directory. Users other than root own `metadata`, `state`
+ * and `source`, below which root opens no file, and the uploads and instances in `data`.
+ */
 export type Layout = ReturnType<typeof createLayout>;
 
 /** Sockets lie below the directory, and the name of a socket is limited to 107 bytes (unix(7)). */
@@ -34,7 +37,7 @@ export function createLayout(dir: string) {
     apiCertificate: at('etc', 'api.crt'),
     apiKey: at('etc', 'api.key'),
     serverLog: at('log', 'server.log'),
-    metadataLog: at('metadata', 'log'),
+    metadataLog: at('log', 'metadata.log'),
     source: at('source'),
     anonymisationScript: at('sample', 'anonymise.sql'),
   };

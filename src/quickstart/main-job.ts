@@ -1,7 +1,6 @@
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import { UPLOAD_USER } from './accounts.ts';
-import { run } from './host.ts';
+import { lstat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { asUid, run } from './host.ts';
 import type { Layout } from './layout.ts';
 import { SourceDatabase } from './source-database.ts';
 import type { Steps } from './steps.ts';
@@ -49,11 +48,9 @@ async function createImage(layout: Layout, source: SourceDatabase, steps: Steps)
     async () => firstWord(await run([layout.cli, 'images', 'create', now, layout.anonymisationScript])),
     (id) => `image ${id}`,
   );
-  await steps.run('upload the backup as the upload user', async () => {
-    const files = (await readdir(source.backup)).map((name) => join(source.backup, name));
-    const target = join(layout.data, 'image_uploads', imageId);
-    await run(['cp', '-t', target, ...files], { user: UPLOAD_USER });
-  });
+  await steps.run('upload the backup as the upload user', () =>
+    source.copyBackup(join(layout.data, 'image_uploads', imageId)),
+  );
   await steps.run(`draupnir images finalise ${imageId}: recover, anonymise, scrub, freeze`, () =>
     run([layout.cli, 'images', 'finalise', imageId]),
   );
@@ -78,7 +75,9 @@ async function showAnonymised(
   const answers = await steps.run('ask the instance by psql over mutual TLS', async () => {
     const script =
       'eval "$("$1" env "$2")"; trap \'rm -rf -- "${PGSSLKEY%/*}"\' EXIT; psql -X -A -t -v ON_ERROR_STOP=1 -c "$3" -c "$4"';
-    return run(['bash', '-Eeuo', 'pipefail', '-c', script, 'bash', layout.cli, instanceId, PEOPLE, NUMBERS]);
+    const argv = ['bash', '-Eeuo', 'pipefail', '-c', script, 'bash', layout.cli, instanceId, PEOPLE, NUMBERS];
+    // The directory of the client's settings, which root alone can enter, takes the credentials.
+    return run(argv, { env: { TMPDIR: dirname(layout.settings) } });
   });
   const lines = answers.trim().split('\n');
   const numbers = lines.pop() ?? '';
@@ -107,7 +106,10 @@ async function showDisk(layout: Layout, imageId: string, instanceId: string): Pr
 /** Bytes of a subvolume: all it refers to, and what no other refers to (btrfs-filesystem(8), "du"). */
 async function measure(path: string): Promise<{ total: number; exclusive: number }> {
   await run(['sync', '-f', path]);
-  const output = await run(['btrfs', 'filesystem', 'du', '--raw', '-s', path]);
+  // As the owner, who could have put a link or a pipe in there.
+  const { uid } = await lstat(path);
+  const du = ['btrfs', 'filesystem', 'du', '--raw', '-s', '.'];
+  const output = await run(['env', '-C', path, ...asUid(uid, du)]);
   const [total = '0', exclusive = '0'] = (output.trim().split('\n').at(-1) ?? '').trim().split(/\s+/);
   return { total: Number(total), exclusive: Number(exclusive) };
 }

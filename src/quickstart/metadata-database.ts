@@ -1,21 +1,20 @@
-import { access, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SERVER_USER } from './accounts.ts';
 import { isRunning, startDaemon, stopDaemon, waitUntilReady } from './daemon.ts';
 import type { Daemon } from './daemon.ts';
-import { asUser, run, succeeds } from './host.ts';
+import { asUser, removeTree, run, succeeds } from './host.ts';
 import type { Layout } from './layout.ts';
 import type { Made } from './made.ts';
 
 /** Makes and starts the private Postgres for the metadata: a socket in its own directory, no port. */
 export async function startMetadataDatabase(layout: Layout, made: Made, bin: string): Promise<void> {
   const daemon = describeMetadataDatabase(layout, bin);
-  if (!(await exists(join(layout.metadata, 'PG_VERSION')))) {
+  if (!(await succeeds(asUser(SERVER_USER, ['test', '-e', join(layout.metadata, 'PG_VERSION')])))) {
     await run(['install', '-d', '-m', '0700', '-o', SERVER_USER, '-g', SERVER_USER, layout.metadata]);
     await run([join(bin, 'initdb'), '-D', layout.metadata, '-E', 'UTF8', '--no-locale', '-A', 'peer'], {
       user: SERVER_USER,
     }).catch(async (error: unknown) => {
-      await rm(layout.metadata, { recursive: true });
+      await removeTree(layout.metadata);
       throw error;
     });
   }
@@ -56,11 +55,4 @@ function asOwner(layout: Layout): string[] {
     ...asUser(SERVER_USER, ['psql', '-X', '-A', '-t', '-q']),
     ...['-v', 'ON_ERROR_STOP=1', '-h', layout.metadata],
   ];
-}
-
-function exists(file: string): Promise<boolean> {
-  return access(file).then(
-    () => true,
-    () => false,
-  );
 }

@@ -1,4 +1,5 @@
 import { mkdir } from 'node:fs/promises';
+import { findForeignDirectory } from '../exec/foreign-directory.ts';
 import { createUsers } from './accounts.ts';
 import { install } from './installation.ts';
 import type { Access } from './installation.ts';
@@ -26,6 +27,7 @@ export async function runQuickstart(options: { dir: string | undefined; down: bo
   try {
     const layout = createLayout(options.dir ?? DEFAULT_DIR);
     await checkRequirements();
+    await checkOwners(layout);
     const steps = new Steps();
     if (options.down) await takeDown(layout, steps);
     else await setUp(layout, steps);
@@ -36,7 +38,17 @@ export async function runQuickstart(options: { dir: string | undefined; down: bo
   }
 }
 
+/** Throws when another user could put a link, or an installation of their own, where root is about to work. */
+async function checkOwners({ dir }: Layout): Promise<void> {
+  const foreign = await findForeignDirectory(dir);
+  if (foreign === undefined) return;
+  const hint = 'choose a --dir below a directory that root alone can write, such as /var/lib';
+  throw new Error(`${dir}: users other than root can write to ${foreign}: ${hint}`);
+}
+
 async function setUp(layout: Layout, steps: Steps): Promise<void> {
+  // A mode given to mkdir or writeFile is an upper limit; without one, files must not be writable by others for a moment.
+  process.umask(0o022);
   await mkdir(layout.dir, { recursive: true, mode: 0o755 });
   const made = (await findMade(layout)) ?? { users: [], sudoers: '', processes: {} };
   await writeMade(layout, made);

@@ -1,8 +1,7 @@
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readAsset } from '../assets.ts';
 import { UPLOAD_USER } from './accounts.ts';
-import { run } from './host.ts';
+import { removeTree, run } from './host.ts';
 import type { Layout } from './layout.ts';
 import { sampleTables } from './sample-data.ts';
 
@@ -11,13 +10,13 @@ export class SourceDatabase {
   readonly #layout: Layout;
   readonly #bin: string;
   readonly #data: string;
-  readonly backup: string;
+  readonly #backup: string;
 
   constructor(layout: Layout, bin: string) {
     this.#layout = layout;
     this.#bin = bin;
     this.#data = join(layout.source, 'data');
-    this.backup = join(layout.source, 'backup');
+    this.#backup = join(layout.source, 'backup');
   }
 
   async start(): Promise<void> {
@@ -44,8 +43,16 @@ export class SourceDatabase {
 
   /** Takes a base backup as production would: `base.tar` and `pg_wal.tar`. */
   async backUp(): Promise<void> {
-    const options = ['-Ft', '-X', 'stream', '-c', 'fast', '--no-sync', '-D', this.backup];
+    const options = ['-Ft', '-X', 'stream', '-c', 'fast', '--no-sync', '-D', this.#backup];
     await this.#run('pg_basebackup', '-h', this.#layout.source, '-U', 'postgres', ...options);
+  }
+
+  /** Copies the backup into a directory of the upload user. */
+  async copyBackup(target: string): Promise<void> {
+    const files = ['-mindepth', '1', '-maxdepth', '1', '-type', 'f'];
+    await run(['find', this.#backup, ...files, '-exec', 'cp', '-t', target, '--', '{}', '+'], {
+      user: UPLOAD_USER,
+    });
   }
 
   /** Rows without header, a line each, columns separated by `|`. */
@@ -56,7 +63,7 @@ export class SourceDatabase {
   /** Ends it and removes all of it, also what an interrupted run has left. */
   async remove(): Promise<void> {
     await this.#run('pg_ctl', '-D', this.#data, '-m', 'immediate', '-s', 'stop').catch(() => undefined);
-    await rm(this.#layout.source, { recursive: true, force: true });
+    await removeTree(this.#layout.source);
   }
 
   #run(program: string, ...args: string[]): Promise<string> {

@@ -1,7 +1,7 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { removeUsers } from './accounts.ts';
-import { run } from './host.ts';
+import { removeTree, run } from './host.ts';
 import type { Layout } from './layout.ts';
 import { findMade } from './made.ts';
 import { stopMetadataDatabase } from './metadata-database.ts';
@@ -30,7 +30,7 @@ export async function takeDown(layout: Layout, steps: Steps): Promise<void> {
   await steps.run('remove users, sudo rules and files', async () => {
     await removeUsers(made);
     if (made.sudoers !== '') await rm(made.sudoers, { force: true });
-    await rm(layout.dir, { recursive: true });
+    await removeTree(layout.dir);
   });
 }
 
