@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { access, constants, open, readFile, readlink, rename, rm, stat } from 'node:fs/promises';
+import { access, constants, lstat, open, readFile, readlink, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { CliError, EXIT_CONFIG, findErrorCode } from './failure.ts';
 import { describeFileFailure } from './file-failure.ts';
@@ -69,7 +69,7 @@ export async function saveSettings(file: string, settings: Settings): Promise<vo
   try {
     await replaceFile(await followLinks(file), text);
   } catch (error) {
-    throw describeFileFailure(error, 'write', file, OTHER_FILE_HINT);
+    throw error instanceof CliError ? error : describeFileFailure(error, 'write', file, OTHER_FILE_HINT);
   }
 }
 
@@ -102,10 +102,19 @@ async function replaceFile(target: string, text: string): Promise<void> {
   await directory.sync();
 }
 
-/** The file at the end of a chain of symbolic links, which need not exist (realpath would insist). */
+/**
+ * The file at the end of a chain of symbolic links, which need not exist (realpath would insist). Root follows no link of another
+ * user, into whose home `sudo` with HOME kept would lead it.
+ */
 async function followLinks(file: string, linksLeft = 40): Promise<string> {
   try {
-    const target = resolve(dirname(file), await readlink(file));
+    const link = await readlink(file);
+    if (process.geteuid?.() === 0 && (await lstat(file)).uid !== 0) {
+      throw new CliError(`${file} is a link of another user`, {
+        hint: 'set DRAUPNIR_SETTINGS to a file of your own',
+      });
+    }
+    const target = resolve(dirname(file), link);
     return linksLeft === 0 ? file : await followLinks(target, linksLeft - 1);
   } catch (error) {
     const code = findErrorCode(error);
