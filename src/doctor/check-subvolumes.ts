@@ -18,8 +18,8 @@ export function checkSubvolumes(view: View): Checked {
   const paths = new Set(subvolumes.map(({ path }) => path));
   const expected = listExpected(view);
   const findings: Finding[] = [...findMissing(view, paths)];
-  for (const { path, nested } of subvolumes) {
-    if (nested) findings.push(describeNested(view, path));
+  for (const { path, nested, id = 0 } of subvolumes) {
+    if (nested) findings.push(describeNested(view, path, id));
     else if (!expected.has(path)) findings.push(...describeUnexpected(view, path, paths));
   }
   return { count: subvolumes.length, findings };
@@ -65,12 +65,14 @@ function* findMissing(view: View, paths: ReadonlySet<string>): Generator<Finding
   }
 }
 
-function describeNested(view: View, path: string): Finding {
+/** To delete it by its path would follow a link that the owner of the outer one puts in the way. */
+function describeNested(view: View, path: string, id: number): Finding {
+  const remove = `; to remove it now: btrfs subvolume delete --subvolid ${id} ${quote(view.dataPath)}`;
   return {
     invariant: 'I2',
     object: `subvolume ${quote(path)}`,
     message: 'lies inside another subvolume',
-    hint: `it goes with the one it is in; to remove it now: btrfs subvolume delete -- ${quote(`${view.dataPath}/${path}`)}`,
+    hint: `it is deleted with the one it is in${id === 0 ? '' : remove}`,
   };
 }
 

@@ -5,6 +5,8 @@ export interface Subvolume {
   readonly readOnly: boolean;
   /** Whether it lies in another subvolume, not in a folder of the data directory itself. */
   readonly nested: boolean;
+  /** Number of a nested one, by which it can be deleted wherever its path leads by then; 0 if it is not known. */
+  readonly id?: number;
 }
 
 /** Folders in which root alone makes things; those that start with `run_` are in the run directory. */

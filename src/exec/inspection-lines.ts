@@ -23,6 +23,8 @@ const FOLDERS: readonly Folder[] = [
 
 /** A line of `btrfs subvolume list -p` or `-r`. */
 const SUBVOLUME = /^ID ([0-9]+) gen [0-9]+ (?:parent ([0-9]+) )?top level [0-9]+ path (.*)$/;
+/** From here on draupnir-inspect numbers subvolumes whose number it could not find out. */
+const FIRST_PLACEHOLDER = 4_000_000_000;
 /** pid, parent, real uid, age in seconds, state, name. */
 const PROCESS = /^([0-9]+) +([0-9]+) +(-?[0-9]+) +([0-9]+) +(\S+) +(.*)$/;
 /** Local port, then queues, timers and retransmissions, then the uid (proc_pid_net(5)). */
@@ -84,11 +86,11 @@ function parseSubvolumes(
   };
   return listed
     .filter(({ id }) => isBelow(id))
-    .map(({ id, path, readOnly: isReadOnly }) => ({
-      path,
-      readOnly: isReadOnly,
-      nested: parents.get(id) !== root,
-    }));
+    .map(({ id, path, readOnly: isReadOnly }) => {
+      const subvolume = { path, readOnly: isReadOnly };
+      if (parents.get(id) === root) return { ...subvolume, nested: false };
+      return { ...subvolume, nested: true, id: id < FIRST_PLACEHOLDER ? id : 0 };
+    });
 }
 
 /** The root of a btrfs subvolume always has inode 256 (btrfs-subvolume(8)). */

@@ -51,7 +51,7 @@ describe('what the inspection prints', () => {
       subvolumes: [
         { path: 'image_snapshots/3', readOnly: true, nested: false },
         { path: 'instances/7', readOnly: false, nested: false },
-        { path: 'instances/7/made by a user', readOnly: false, nested: true },
+        { path: 'instances/7/made by a user', readOnly: false, nested: true, id: 258 },
       ],
       entries: [
         { folder: 'image_snapshots', name: '3', ownerUid: 2_000_000_003, subvolume: true, empty: false },
@@ -111,7 +111,7 @@ describe('what the inspection prints', () => {
     ];
     expect(parseInspection(lines).subvolumes).toEqual([
       { path: 'p301', readOnly: false, nested: false },
-      { path: 'p304', readOnly: false, nested: true },
+      { path: 'p304', readOnly: false, nested: true, id: 304 },
     ]);
   });
 
