@@ -99,7 +99,7 @@ describe('the main job', () => {
   it('is done: a base backup, copied by scp, becomes an instance', async () => {
     await host.sh(`
       ssh-keygen -q -t ed25519 -N '' -f /root/bot
-      echo "restrict,command=\\"internal-sftp\\" $(cat /root/bot.pub)" >>~draupnir-upload/.ssh/authorized_keys
+      echo "restrict,command=\\"internal-sftp\\" $(cat /root/bot.pub)" | sudo -u draupnir-upload tee -a ~draupnir-upload/.ssh/authorized_keys
       cd / && runuser -u postgres -- psql -Xqc 'CREATE DATABASE shop'
       runuser -u postgres -- psql -Xq shop -c "CREATE TABLE customers AS SELECT i AS id, 'person' || i || '@victim.example' AS email FROM generate_series(1, 1000) i"
       install -d -o postgres /backup && runuser -u postgres -- pg_basebackup -D /backup/b -Ft -z -X stream --checkpoint=fast

@@ -1,4 +1,4 @@
-import { mkdtemp, writeFile } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { getApiCertificate } from './certificate.ts';
 import { type CommandOptions, type Outcome, run, runCommand, type Running, startCommand } from './command.ts';
@@ -67,8 +67,7 @@ export class Cli {
   /** Writes a file that belongs to the person; resolves to its path. */
   async writeFile(name: string, content: string): Promise<string> {
     const file = join(this.dir, name);
-    await writeFile(file, content, { mode: 0o600 });
-    await run(['chown', `${UPLOAD_USER}:`, file]);
+    await run(['sh', '-c', 'umask 077; cat >"$1"', 'sh', file], { user: UPLOAD_USER, input: content });
     return file;
   }
 

@@ -80,6 +80,14 @@ export async function run(argv: readonly string[], options: CommandOptions = {})
   throw new Error(`${argv.slice(0, 3).join(' ')} ended with ${exitCode ?? 'a signal'}:\n${stderr}`);
 }
 
+/**
+ * Removes files and trees that other users can write; what is missing is fine. By rm(1), which follows no link that is put there
+ * meanwhile, unlike Node's `rm`, which goes by names.
+ */
+export async function removeTrees(...paths: string[]): Promise<void> {
+  await run(['rm', '-rf', '--one-file-system', '--', ...paths]);
+}
+
 /** The command line that runs a program as another user, with that user's groups; it stays one process. */
 export function asUser(user: string, argv: readonly string[]): string[] {
   // By its path: the environment of the other user may have another PATH, or none.

@@ -40,15 +40,24 @@ export class Server {
    * Starts the built program, in a confinement if one is given, and waits until it answers. Throws with its log when it ends
    * before.
    */
-  static async start(
+  static start(installation: Installation, configFile: string, namespace?: Confinement): Promise<Server> {
+    const argv = [installation.program, 'server', '--config', configFile];
+    const command = namespace?.inside(argv, SERVER_USER) ?? asUser(SERVER_USER, argv);
+    return Server.#start(installation, command, namespace);
+  }
+
+  /** The same as an operator may do it by hand: as root. */
+  static startAsRoot(installation: Installation, configFile: string): Promise<Server> {
+    return Server.#start(installation, [installation.program, 'server', '--config', configFile]);
+  }
+
+  static async #start(
     installation: Installation,
-    configFile: string,
+    [file = '', ...args]: readonly string[],
     namespace?: Confinement,
   ): Promise<Server> {
     const logFile = join(installation.logs, `server-${process.pid}-${count++}.log`);
     const log = await open(logFile, 'a', 0o600);
-    const argv = [installation.program, 'server', '--config', configFile];
-    const [file = '', ...args] = namespace?.inside(argv, SERVER_USER) ?? asUser(SERVER_USER, argv);
     const child = spawn(file, args, {
       cwd: '/',
       env: { PATH },

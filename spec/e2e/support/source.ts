@@ -82,7 +82,7 @@ export class Source {
   async pack(packing: Packing, options: { folder: boolean; name?: string }): Promise<string> {
     const file = join(this.cluster.dir, `${options.name ?? 'backup'}.${packing}`);
     const members = options.folder ? ['-C', this.cluster.dir, 'data'] : ['-C', this.cluster.data, '.'];
-    await run(['tar', '-c', ...COMPRESSORS[packing], '-f', file, ...members]);
+    await run(['tar', '-c', ...COMPRESSORS[packing], '-f', file, ...members], { user: this.cluster.user });
     return file;
   }
 

@@ -26,25 +26,12 @@ export function describeSsh({ ssh }: Pick<Installation, 'ssh'>) {
 
 /** Starts a real sshd on a port of its own that lets in the upload user by key. */
 export async function startSshd(installation: Installation): Promise<void> {
-  const { home, ssh, sshPort } = installation;
+  const { ssh, sshPort } = installation;
   const files = describeSsh(installation);
   await mkdir(ssh);
   for (const key of [files.hostKey, files.clientKey]) {
     await run(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', key]);
   }
-  const authorized = join(home, '.ssh/authorized_keys');
-  await run([
-    'install',
-    '-D',
-    '-m',
-    '0600',
-    '-o',
-    UPLOAD_USER,
-    '-g',
-    UPLOAD_USER,
-    `${files.clientKey}.pub`,
-    authorized,
-  ]);
   const hostKey = await readFile(`${files.hostKey}.pub`, 'utf8');
   await writeFile(files.knownHosts, `[127.0.0.1]:${sshPort} ${hostKey}`);
   await writeFile(
@@ -53,7 +40,7 @@ export async function startSshd(installation: Installation): Promise<void> {
 ListenAddress 127.0.0.1
 HostKey ${files.hostKey}
 PidFile ${files.pid}
-AuthorizedKeysFile ${authorized}
+AuthorizedKeysFile ${files.clientKey}.pub
 AllowUsers ${UPLOAD_USER}
 PasswordAuthentication no
 UsePAM no

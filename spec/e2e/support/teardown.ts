@@ -1,7 +1,7 @@
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { listAccountUids, removeAccounts } from './accounts.ts';
-import { run } from './command.ts';
+import { removeTrees, run } from './command.ts';
 import { PARENT, PREFIX, SUDOERS } from './installation.ts';
 import { removeNamespaces } from './namespace.ts';
 import { isOwnUid, listProcesses, type Process, signal } from './processes.ts';
@@ -38,8 +38,7 @@ export async function removeInstallation(dir: string): Promise<void> {
   await removeNamespaces();
   await unmountVolume(join(dir, 'data'));
   await removeAccounts();
-  await rm(SUDOERS, { force: true });
-  await rm(dir, { recursive: true, force: true });
+  await removeTrees(SUDOERS, dir);
 }
 
 /** Ends our users' processes, images' and instances' too; the scripts end by themselves when the server has. */

@@ -1,8 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, open, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type CommandOptions, type Outcome, PATH, run, runCommand } from '../../e2e/support/command.ts';
+import {
+  type CommandOptions,
+  type Outcome,
+  PATH,
+  removeTrees,
+  run,
+  runCommand,
+} from '../../e2e/support/command.ts';
 import { mountVolume, unmountVolume } from '../../e2e/support/volume.ts';
 import { waitUntil } from '../../e2e/support/wait.ts';
 
@@ -186,5 +193,5 @@ async function removeCgroups(): Promise<void> {
 
 async function removeFiles(dir: string): Promise<void> {
   await unmountVolume(join(dir, 'data'));
-  await rm(dir, { recursive: true, force: true });
+  await removeTrees(dir);
 }

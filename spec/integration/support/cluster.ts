@@ -2,7 +2,7 @@
  * Vitest's global setup of the integration tests: one private Postgres of the newest installed major, for as long as
  * the tests run. It listens on a socket in a directory of its own and is fast rather than safe: nothing is synced.
  */
-import { chown, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { chown, mkdtemp, readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
@@ -25,7 +25,9 @@ export default async function setup(project: Pick<TestProject, 'provide'>): Prom
   const bin = await findPostgres();
   const run = await unprivileged();
   const dir = await mkdtemp(join(tmpdir(), 'draupnir-pg-'));
-  made.defer(() => rm(dir, { recursive: true, force: true }));
+  made.defer(async () => {
+    await execa('rm', ['-rf', '--', dir]);
+  });
   if (run.owner !== undefined) await chown(dir, run.owner.uid, run.owner.gid);
 
   const config: ClusterConfig = { host: dir, port: 5432, user: 'postgres' };

@@ -1,6 +1,6 @@
-import { readdir, rm } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { asUser } from '../../support/command.ts';
+import { asUser, removeTrees } from '../../support/command.ts';
 import { getInstallation } from '../../support/installation.ts';
 import type { Confinement } from '../../support/server.ts';
 import { isOwnUid, listProcesses, signal } from '../../support/processes.ts';
@@ -34,7 +34,7 @@ export async function losePower(): Promise<void> {
   // Those of a server that ran on the host itself.
   for (const { pid, uid } of await listProcesses()) if (isOwnUid(uid)) signal(pid, 'SIGKILL');
   await unmountVolume(data);
-  for (const name of await readdir(run)) await rm(join(run, name), { recursive: true });
+  await removeTrees(...(await readdir(run)).map((name) => join(run, name)));
 }
 
 /** What a host does before it starts the server. */
