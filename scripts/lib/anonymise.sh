@@ -2,12 +2,13 @@
 #
 # Runs the anonymisation script and trusts nothing but its proven success.
 
-# run_anonymisation SCRIPT: the script is followed by a check that it ran to its very end, in this very session, and left
+# run_anonymisation SCRIPT [PATIENCE]: the script is followed by a check that it ran to its very end, in this very session, and left
 # no transaction open: an early \q, an unfinished COPY or a missing COMMIT would otherwise pass for success. DISCARD ALL is
 # refused inside a transaction (SQLSTATE 25001); the nonce, which the script does not know, is printed last. It is a file and
-# not stdin, since every program the script starts would inherit stdin and could read statements away.
+# not stdin, since every program the script starts would inherit stdin and could read statements away. What the script has
+# started may take PATIENCE seconds to end, ten by default.
 run_anonymisation() {
-  local script=$1 file=$1.psql nonce code=0 lines left
+  local script=$1 patience=${2-10} file=$1.psql nonce code=0 lines left
   nonce=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
   lines=$(wc -l <"${script}")
   cat -- "${script}" - >"${file}" <<EOF
@@ -25,8 +26,8 @@ EOF
   check_psql_errors "${file}" "${lines}"
   [[ ${code} -eq 0 ]] || failure 'the anonymisation script failed: its session was cut'
   grep -qF -- "draupnir-end ${nonce}" "${errors}" || anonymisation_unfinished
-  check_programs_ended
-  left=$(sql postgres -A -t -f - <"${SCRIPTS}/sql/unfinished.sql" 2>"${errors}") \
+  check_programs_ended "${patience}"
+  left=$(sql postgres -A -t -v "patience=${patience}" -f - <"${SCRIPTS}/sql/unfinished.sql" 2>"${errors}") \
     || failure 'the anonymisation script leaves database postgres so that nobody can connect to it'
   case "${left}" in
     '') ;;
@@ -35,9 +36,10 @@ EOF
   esac
 }
 
-# check_programs_ended: a program that the script leaves running may be about to change rows, now or while they are scrubbed.
+# check_programs_ended PATIENCE: a program that the script leaves running may be about to change rows, now or while they are
+# scrubbed. Fails when one still runs after so many seconds.
 check_programs_ended() {
-  local deadline=$((SECONDS + 10)) programs
+  local deadline=$((SECONDS + $1)) programs
   while :; do
     programs=$(list_programs)
     if [[ -z ${programs} ]]; then return 0; fi

@@ -14,7 +14,14 @@ export const GROUPS: Record<FaultGroup, { about: string; files: readonly string[
   G: { about: 'ports taken', files: ['ports', 'instances'] },
   H: {
     about: 'hostile uploads',
-    files: ['hazards', 'refused-uploads', 'uploads', 'finalise-failures', 'verification'],
+    files: [
+      'hazards',
+      'refused-uploads',
+      'uploads',
+      'finalise-failures',
+      'images/failing-scripts',
+      'verification',
+    ],
   },
   I: { about: 'hostile HTTP', files: ['fuzz', 'hostile-clients', 'contract/requests'] },
   J: { about: 'identity and roles', files: ['identity', 'sign-in', 'contract/roles', 'contract/routes'] },
