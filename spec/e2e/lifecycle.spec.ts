@@ -1,72 +1,20 @@
-import { access, mkdir, readdir, rename, writeFile } from 'node:fs/promises';
+import { access, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
-import type { Answer, Instance } from './support/api.ts';
-import { type HostState, readHostState } from './support/host-state.ts';
+import { afterEach, describe, expect, inject, it } from 'vitest';
+import type { Instance } from './support/api.ts';
+import { type HostState, readQuietState } from './support/host-state.ts';
 import { query } from './support/instance-client.ts';
-import { getInstallation, IMAGE_UID_BASE, INSTANCE_UID_BASE } from './support/installation.ts';
+import { getInstallation, INSTANCE_UID_BASE } from './support/installation.ts';
 import { queryMetadata } from './support/metadata.ts';
 import { listProcessesOf, signal } from './support/processes.ts';
-import { ANONYMISE } from './support/source.ts';
-import { removeUploaded, upload } from './support/upload.ts';
 import { useServer } from './support/use-server.ts';
 import { waitUntil } from './support/wait.ts';
 
 const server = useServer();
 
-/** Name of a file of the upload that makes the script wait, for longer than any test. */
-const WAIT = 'wait';
-const WAITING = `SELECT pg_sleep(600) WHERE (pg_stat_file('${WAIT}', true)).size IS NOT NULL;\n${ANONYMISE}`;
-let waitFile = '';
-
-beforeAll(async () => {
-  const folder = join(getInstallation().scratch, 'lifecycle');
-  await mkdir(folder);
-  waitFile = join(folder, WAIT);
-  await writeFile(waitFile, '');
-});
-
 afterEach(async () => {
   if (!server.process.isRunning) await server.start();
 });
-
-/** An image whose preparation is under way and will not end by itself; `outcome` is what the one who asked is told. */
-async function startFinalising(): Promise<{
-  id: number;
-  before: HostState;
-  outcome: Promise<Answer | Error>;
-}> {
-  const { id } = await server.api.createImage(WAITING);
-  await upload(id, [...inject('e2e').backup, waitFile]);
-  const before = await readQuietState();
-  const outcome = server.api.finaliseImage(id).catch((error: unknown) => error as Error);
-  await waitUntil('the anonymisation script waits', async () => {
-    const processes = await listProcessesOf(IMAGE_UID_BASE + id);
-    return processes.some(({ command }) => /^postgres: .*draupnir-admin.* SELECT$/.test(command));
-  });
-  return { id, before, outcome };
-}
-
-/** After an interruption: the upload is as it was and there is nothing else; the next server makes the image ready by itself. */
-async function expectTakenUp(id: number, before: HostState): Promise<void> {
-  await expectHostState(before);
-  await removeUploaded(id, WAIT);
-  await server.start();
-  await waitUntil('the image is ready', async () => (await server.api.getImage(id)).ready, 120_000);
-  const instance = await server.api.createInstance(id);
-  expect(await query(instance, 'SELECT email FROM customers WHERE id = 1')).toEqual([
-    'customer-1@anonymous.invalid',
-  ]);
-  await server.api.destroyImage(id);
-}
-
-/** Scripts notice the end of their server by themselves, and a server that has just started looks at its instances. */
-async function readQuietState(): Promise<HostState> {
-  return waitUntil('the scripts end', async () => {
-    const state = await readHostState();
-    return state.scripts.length === 0 && state;
-  });
-}
 
 async function expectHostState(expected: HostState): Promise<void> {
   expect(await readQuietState()).toEqual(expected);
@@ -76,51 +24,7 @@ async function createInstance(): Promise<Instance> {
   return server.api.createInstance(inject('e2e').imageId);
 }
 
-describe('an image that is destroyed', () => {
-  it('takes its instances with it, whoever owns them', async () => {
-    const before = await readQuietState();
-    const { id } = await server.api.createImage(ANONYMISE);
-    await upload(id, inject('e2e').backup);
-    expect(await server.api.finaliseImage(id)).toMatchObject({ status: 200 });
-    const instances = [
-      await server.api.createInstance(id),
-      await server.api.createInstance(id),
-      await server.api.createInstance(id, 'upload'),
-    ];
-    await server.api.destroyImage(id);
-    expect(await readHostState()).toEqual(before);
-    const left = [...(await server.api.listInstanceIds()), ...(await server.api.listInstanceIds('upload'))];
-    for (const instance of instances) expect(left).not.toContain(instance.id);
-    expect(await server.api.listImageIds()).not.toContain(id);
-  });
-
-  it('waits for the end of its preparation', async () => {
-    const { id, before, outcome } = await startFinalising();
-    const answer = await server.api.send('DELETE', `/images/${id}`, { as: 'upload' });
-    expect(answer).toMatchObject({ status: 409, json: { id: 'image_busy', status: '409' } });
-    expect(await server.process.stop()).toBe(0);
-    await outcome;
-    await expectTakenUp(id, before);
-  });
-});
-
 describe('a server that is asked to stop', () => {
-  it('ends a preparation under way, tells so, and exits 0; the next one takes it up again', async () => {
-    const { id, before, outcome } = await startFinalising();
-    expect(await server.process.stop()).toBe(0);
-    expect(await outcome).toMatchObject({
-      status: 503,
-      json: {
-        id: 'finalise_interrupted',
-        status: '503',
-        detail: 'the server is stopping; it goes on with the preparation when it is back',
-      },
-    });
-    // Drained: nothing is left to end after the server.
-    expect(await readHostState()).toEqual(before);
-    await expectTakenUp(id, before);
-  });
-
   it('finishes creations under way', async () => {
     const log = await server.process.readLog();
     const creating = createInstance();
@@ -157,13 +61,6 @@ describe('a server that is killed', () => {
     expect(await query(instance, 'SELECT 1')).toEqual([1]);
     const now = (await listProcessesOf(INSTANCE_UID_BASE + instance.id)).map(({ pid }) => pid);
     expect(now).toEqual(expect.arrayContaining(pids.slice(0, 1)));
-  });
-
-  it('while it prepares an image leaves the upload as it was; the next one takes it up again', async () => {
-    const { id, before, outcome } = await startFinalising();
-    await server.process.kill();
-    expect(await outcome).toBeInstanceOf(Error);
-    await expectTakenUp(id, before);
   });
 
   const moments: [string, (id: number) => Promise<unknown>][] = [
@@ -267,45 +164,6 @@ describe('an instance whose Postgres dies', () => {
     await waitUntil('it is ready', async () => (await state()).status === 'ready');
     expect(await query(instance, 'SELECT 1')).toEqual([1]);
     expect((await state()).failure).toBeNull();
-  });
-});
-
-describe('a preparation that is begun without waiting', () => {
-  it('is followed by its image, and joined by who asks again', async () => {
-    const { id } = await server.api.createImage(WAITING);
-    await upload(id, [...inject('e2e').backup, waitFile]);
-    const done = { as: 'upload', headers: { prefer: 'respond-async' } } as const;
-    const accepted = await server.api.send('POST', `/images/${id}/done`, done);
-    expect(accepted.status).toBe(202);
-    expect(accepted.headers).toMatchObject({
-      location: `/images/${id}`,
-      'preference-applied': 'respond-async',
-      'content-type': 'application/json',
-    });
-    expect(await server.api.send('POST', `/images/${id}/done`, done)).toMatchObject({ status: 202 });
-    const follow = async () => {
-      const path = `/images/${id}?fields[images]=status,progress,failure`;
-      const { json } = await server.api.send('GET', path, { as: 'upload' });
-      return (json as { data: { attributes: Record<string, unknown> } }).data.attributes;
-    };
-    await waitUntil('the script runs', async () => {
-      const { progress } = await follow();
-      return (progress as { step: string } | null)?.step === 'anonymise';
-    });
-    expect(await follow()).toEqual({
-      status: 'finalising',
-      progress: { step: 'anonymise', number: 4, of: 8 },
-      failure: null,
-    });
-    // It survives the end of the server.
-    await server.process.kill();
-    await waitUntil('the script ends', async () => (await listProcessesOf(IMAGE_UID_BASE + id)).length === 0);
-    await removeUploaded(id, WAIT);
-    await server.start();
-    await waitUntil('the image is ready', async () => (await follow())['status'] === 'ready');
-    expect(await follow()).toEqual({ status: 'ready', progress: null, failure: null });
-    expect(await server.api.send('POST', `/images/${id}/done`, done)).toMatchObject({ status: 200 });
-    await server.api.destroyImage(id);
   });
 });
 

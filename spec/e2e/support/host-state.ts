@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { run } from './command.ts';
 import { getInstallation, IMAGE_UID_BASE, INSTANCE_PORTS } from './installation.ts';
 import { isOwnUid, listProcesses } from './processes.ts';
+import { waitUntil } from './wait.ts';
 
 /** What the program has on the host at a moment, in forms that can be compared. */
 export interface HostState {
@@ -38,6 +39,17 @@ export async function readHostState(): Promise<HostState> {
     ports: unique(await listListeningPorts()),
     scripts: atWork.flat(),
   };
+}
+
+/**
+ * The same once no script is at work: scripts notice the end of their server by themselves, and a server that has just started
+ * looks at its instances with one.
+ */
+export function readQuietState(): Promise<HostState> {
+  return waitUntil('the scripts end', async () => {
+    const state = await readHostState();
+    return state.scripts.length === 0 && state;
+  });
 }
 
 /** A script that has begun holds the lock of its object, as its descriptor 9 (scripts/lib/lock.sh). */

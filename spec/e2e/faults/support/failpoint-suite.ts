@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Answer } from '../../support/api.ts';
 import { EACH, FULL, SOAK, measureConvergence, recordFaults } from '../../support/faults.ts';
-import { type HostState, readHostState } from '../../support/host-state.ts';
+import { type HostState, readQuietState } from '../../support/host-state.ts';
 import { getInstallation } from '../../support/installation.ts';
 import { Server } from '../../support/server.ts';
 import { writeServerConfig } from '../../support/server-config.ts';
@@ -73,14 +73,6 @@ function listActions({ ofServer }: Failpoint): FaultAction[] {
   return ofServer ? ['kill', 'fail', 'hang'] : ['kill', 'kill-server', 'fail', 'hang'];
 }
 
-/** Scripts notice the end of their server by themselves, and the server looks at its instances with one. */
-function waitForScripts(): Promise<HostState> {
-  return waitUntil('the scripts end', async () => {
-    const state = await readHostState();
-    return state.scripts.length === 0 && state;
-  });
-}
-
 /** Injects one fault and asks until all is done; resolves to how long that took, or undefined when it was not reached. */
 async function tryFault(operation: Operation, fault: Fault, before: HostState): Promise<number | undefined> {
   const id = await prepare(operation);
@@ -114,11 +106,11 @@ async function tryFault(operation: Operation, fault: Fault, before: HostState): 
   await operation.verify(id, answer);
   if (reached && fault.action === 'hang' && !fault.point.ofServer) {
     await failpoints.release();
-    await waitForScripts();
+    await readQuietState();
     await measureConvergence(performance.now());
   }
   await clear();
-  expect(await waitForScripts()).toEqual(before);
+  expect(await readQuietState()).toEqual(before);
   return reached ? convergenceMs : undefined;
 }
 
@@ -156,7 +148,7 @@ export function describeOperations(names: readonly (keyof typeof OPERATIONS)[]):
       { timeout: TIMEOUT_MS },
       async ({ task }) => {
         await clear();
-        const before = await waitForScripts();
+        const before = await readQuietState();
         const id = await prepare(operation);
         const points = await failpoints.trace(() =>
           waitUntil('it is done', async () => operation.isDone(await operation.ask(id)), RETRY_LIMIT_MS),

@@ -4,7 +4,12 @@ import type { FaultGroup } from '../../support/faults.ts';
 export const GROUPS: Record<FaultGroup, { about: string; files: readonly string[] }> = {
   A: {
     about: 'kill, fail, hang at every step',
-    files: ['faults/failpoints', 'faults/failpoints-finalise', 'lifecycle'],
+    files: [
+      'faults/failpoints',
+      'faults/failpoints-finalise',
+      'lifecycle',
+      'images/interrupted-preparations',
+    ],
   },
   B: { about: 'disk full, read-only, low', files: ['faults/disk'] },
   C: { about: 'metadata database gone, cut, slow', files: ['faults/metadata-database'] },
