@@ -44,7 +44,8 @@ read_host_conf() {
   # shellcheck source=/dev/null
   source "${conf}"
   : "${DATA_PATH:?}" "${RUN_PATH:?}" "${POSTGRES_ROOT:?}" "${UPLOAD_USER:?}"
-  : "${IMAGE_UID_BASE:?}" "${INSTANCE_UID_BASE:?}" "${UID_COUNT:=1000000000}" "${LOCK_WAIT:=20}" "${MAX_UPLOAD_FILES:=1000000}"
+  : "${IMAGE_UID_BASE:?}" "${INSTANCE_UID_BASE:?}" "${UID_COUNT:=1000000000}" "${LOCK_WAIT:=20}" "${STOP_WAIT:=60}"
+  : "${MAX_UPLOAD_FILES:=1000000}"
   UPLOADS=${DATA_PATH}/image_uploads
   SNAPSHOTS=${DATA_PATH}/image_snapshots
   IMAGE_WORK=${DATA_PATH}/image_work
@@ -55,7 +56,7 @@ read_host_conf() {
     # They are written into configuration files and tables of mounts.
     [[ ${path} =~ ^(/[A-Za-z0-9._@+-]+)+$ ]] || die "${EX_CONFIG}" "${path} is no absolute path of plain characters"
   done
-  readonly DATA_PATH RUN_PATH POSTGRES_ROOT UPLOAD_USER IMAGE_UID_BASE INSTANCE_UID_BASE UID_COUNT LOCK_WAIT MAX_UPLOAD_FILES
+  readonly DATA_PATH RUN_PATH POSTGRES_ROOT UPLOAD_USER IMAGE_UID_BASE INSTANCE_UID_BASE UID_COUNT LOCK_WAIT STOP_WAIT MAX_UPLOAD_FILES
   readonly UPLOADS SNAPSHOTS IMAGE_WORK INSTANCES INSTANCE_CONFIG
   host_conf_read=yes
 }
