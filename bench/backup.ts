@@ -32,8 +32,6 @@ export class Backup {
   async create(mb: number): Promise<void> {
     const source = await Source.create(this.#installation, `bench-${mb}`, this.#installation.debianMajor);
     await source.cluster.query('shop', TABLE);
-    // As nearly every cluster has one; without, a preparation starts Postgres once more.
-    await source.cluster.query('postgres', 'CREATE ROLE postgres SUPERUSER LOGIN');
     const rows = Math.round((mb / 100) * ROWS_PER_100_MB);
     for (let first = 1; first <= rows; first += CHUNK) {
       const last = Math.min(rows, first + CHUNK - 1);

@@ -32,7 +32,9 @@ ALTER SYSTEM SET archive_command = 'touch /nowhere';
 
   beforeAll(async () => {
     const installation = getInstallation();
-    const source = await Source.create(installation, 'hazardous', installation.debianMajor);
+    const source = await Source.create(installation, 'hazardous', installation.debianMajor, {
+      rolePostgres: false,
+    });
     const { cluster } = source;
     await cluster.query('shop', HAZARDOUS_SETTINGS);
     await cluster.stop();
@@ -253,7 +255,7 @@ ALTER SYSTEM SET archive_command = 'touch /nowhere';
 describe('a backup of Postgres 18', () => {
   it('does not run triggers when somebody connects', async () => {
     const installation = getInstallation();
-    const source = await Source.create(installation, 'login', 18);
+    const source = await Source.create(installation, 'login', 18, { rolePostgres: false });
     await source.cluster.query(
       'shop',
       `CREATE FUNCTION on_login() RETURNS event_trigger LANGUAGE plpgsql AS $$

@@ -116,6 +116,7 @@ describe('the owner of an instance', () => {
     ['change the configuration', `ALTER SYSTEM SET ssl = off`],
     ['become superuser', 'ALTER ROLE draupnir SUPERUSER'],
     ['become the first superuser', `SET ROLE "${UPLOAD_USER}"`],
+    ['become superuser postgres', 'SET ROLE postgres'],
     ['become the administrator', 'SET ROLE "draupnir-admin"'],
     ['load a library', `LOAD '$libdir/../evil'`],
   ])('cannot %s', async (_what, sql) => {

@@ -3,6 +3,7 @@ import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { execa } from 'execa';
+import { expect } from 'vitest';
 import { END_OF_TAR, formatMembers, type TarMember } from '../../support/tar.ts';
 
 const PROGRAM = join(import.meta.dirname, '../../../scripts/lib/unpack-upload');
@@ -35,11 +36,15 @@ export class UploadCheck {
   readonly dir: string;
   /** Debian's major, whose programs there are. */
   readonly major: number;
+  /** Files of another user, which uploads reach for; all users may write to them. */
+  readonly bystander: string;
   readonly #owner: { uid: number; gid: number } | undefined;
+  #bystanderBefore = '';
   #count = 0;
 
   private constructor(dir: string, major: number, owner: { uid: number; gid: number } | undefined) {
     this.dir = dir;
+    this.bystander = join(dir, 'bystander');
     this.major = major;
     this.#owner = owner;
   }
@@ -55,6 +60,7 @@ export class UploadCheck {
     await copyFile(PROGRAM, join(check.dir, 'unpack-upload'));
     for (const each of MAJORS) await check.#install(each);
     await check.#handOver(check.dir);
+    await check.#createBystander();
     return check;
   }
 
@@ -72,16 +78,17 @@ export class UploadCheck {
     return upload;
   }
 
-  /** An upload that is an archive of a data directory and of further members. */
-  async createArchive(name: string, members: readonly TarMember[] = []): Promise<string> {
+  /** An upload that is one file; by default an archive of a data directory. */
+  async createArchive(name: string, archive = this.formatArchive()): Promise<string> {
     const upload = await this.createEmptyUpload();
-    await writeFile(join(upload, name), this.formatArchive(members));
+    await writeFile(join(upload, name), archive);
     return upload;
   }
 
-  formatArchive(members: readonly TarMember[] = []): Buffer {
-    const good = DATA_DIRECTORY.map((name) => ({ name: `./${name}`, content: name }));
-    const version = { name: './PG_VERSION', content: `${this.major}\n` };
+  /** The archive of a data directory, at its top or in a folder, and of further members. */
+  formatArchive(members: readonly TarMember[] = [], folder = '.'): Buffer {
+    const good = DATA_DIRECTORY.map((name) => ({ name: `${folder}/${name}`, content: name }));
+    const version = { name: `${folder}/PG_VERSION`, content: `${this.major}\n` };
     return Buffer.concat([formatMembers([version, ...good, ...members]), END_OF_TAR]);
   }
 
@@ -115,8 +122,21 @@ ${lines.join(',\n')}
     return { exitCode, stdout, stderr };
   }
 
+  /** Throws when anything about the bystander's files has changed. */
+  async expectBystanderUntouched(): Promise<void> {
+    expect(await describeFiles(this.bystander)).toBe(this.#bystanderBefore);
+  }
+
   async remove(): Promise<void> {
     await rm(this.dir, { recursive: true });
+  }
+
+  async #createBystander(): Promise<void> {
+    await mkdir(join(this.bystander, 'directory'), { recursive: true });
+    await writeFile(join(this.bystander, 'file'), 'not yours\n');
+    await writeFile(join(this.bystander, 'directory/file'), 'not yours either\n');
+    await execa('chmod', ['-R', 'a+rwX', this.bystander]);
+    this.#bystanderBefore = await describeFiles(this.bystander);
   }
 
   async #install(major: number): Promise<void> {
@@ -140,6 +160,12 @@ ${lines.join(',\n')}
     const [file = '', ...args] = [...(drop ?? []), ...argv];
     return [file, args];
   }
+}
+
+/** Everything that a write, a link or a change of owner would change. */
+async function describeFiles(dir: string): Promise<string> {
+  const { stdout } = await execa('find', [dir, '-printf', '%P %y %m %U:%G %n %s %T@ %C@\\n']);
+  return stdout.split('\n').sort().join('\n');
 }
 
 function describeFile(path: string, content: Buffer): string {
