@@ -8,7 +8,7 @@ import { useServer } from './support/use-server.ts';
 import { waitUntil } from './support/wait.ts';
 
 /** DRAUPNIR_FUZZ_SECONDS, DRAUPNIR_FUZZ_SEED (to repeat a run), DRAUPNIR_FUZZ_SUMMARY (a file for the summary as JSON). */
-const { DRAUPNIR_FUZZ_SECONDS = '60', DRAUPNIR_FUZZ_SEED, DRAUPNIR_FUZZ_SUMMARY } = process.env;
+const { DRAUPNIR_FUZZ_SECONDS = '20', DRAUPNIR_FUZZ_SEED, DRAUPNIR_FUZZ_SUMMARY } = process.env;
 const seconds = Number(DRAUPNIR_FUZZ_SECONDS);
 const seed = Number(DRAUPNIR_FUZZ_SEED ?? Date.now() % 2 ** 31);
 
@@ -16,11 +16,11 @@ const seed = Number(DRAUPNIR_FUZZ_SEED ?? Date.now() % 2 ** 31);
 const WARM_UP_SECONDS = Math.max(10, seconds / 2);
 /**
  * What the collector may not have taken back yet, in MiB: more was seen to come and go. In ten minutes a kilobyte for each
- * request would be more; in one minute only what is larger is noticed.
+ * request would be more; in seconds only what is larger is noticed.
  */
 const SLACK_MIB = 64;
 
-const server = useServer({ limits: { header_timeout: '"1s"', request_timeout: '"1s"' } });
+const server = useServer({ limits: { header_timeout: '"400ms"', request_timeout: '"400ms"' } });
 
 /** Destroys the images that requests have made. */
 async function destroyMade(responses: RawResponse[]): Promise<void> {

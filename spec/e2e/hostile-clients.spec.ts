@@ -18,7 +18,7 @@ const LIMITS = `[limits]
 max_connections_per_address = ${MAX_CONNECTIONS}
 failed_requests_per_minute = ${FAILED_REQUESTS}
 header_timeout = "1s"
-request_timeout = "20s"
+request_timeout = "10s"
 `;
 
 let server: Server;
