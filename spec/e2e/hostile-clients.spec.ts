@@ -14,31 +14,36 @@ import { waitUntil } from './support/wait.ts';
 
 const MAX_CONNECTIONS = 12;
 const FAILED_REQUESTS = 20;
-const LIMITS = `[limits]
-max_connections_per_address = ${MAX_CONNECTIONS}
-failed_requests_per_minute = ${FAILED_REQUESTS}
-header_timeout = "1s"
-request_timeout = "10s"
-`;
 
 let server: Server;
 let api: Api;
 
-beforeAll(async () => {
-  const installation = getInstallation();
-  // Each client that a test plays comes from an address of its own, by the word of a proxy.
-  const file = await writeServerConfig(installation, 'limited.toml');
-  const toml = (await readFile(file, 'utf8')).replace(/^\[limits\][^[]*/m, LIMITS);
-  const proxies = 'use_x_forwarded_for = true\ntrusted_proxy_cidrs = ["127.0.0.1/32"]\n';
-  await writeFile(file, proxies + toml);
-  server = await Server.start(installation, file);
-  api = new Api(installation);
-});
+/** The server of a group of tests; `requestTimeout` is how long a request may take to come. */
+function serve(requestTimeout: string): void {
+  const limits = `[limits]
+max_connections_per_address = ${MAX_CONNECTIONS}
+failed_requests_per_minute = ${FAILED_REQUESTS}
+header_timeout = "1s"
+request_timeout = "${requestTimeout}"
+`;
 
-afterAll(async () => {
-  expect(await server.stop()).toBe(0);
-  expect((await server.readLog()).filter(({ level }) => level === 'error' || level === 'fatal')).toEqual([]);
-});
+  beforeAll(async () => {
+    const installation = getInstallation();
+    // Each client that a test plays comes from an address of its own, by the word of a proxy.
+    const file = await writeServerConfig(installation, 'limited.toml');
+    const toml = (await readFile(file, 'utf8')).replace(/^\[limits\][^[]*/m, limits);
+    const proxies = 'use_x_forwarded_for = true\ntrusted_proxy_cidrs = ["127.0.0.1/32"]\n';
+    await writeFile(file, proxies + toml);
+    server = await Server.start(installation, file);
+    api = new Api(installation);
+  });
+
+  afterAll(async () => {
+    expect(await server.stop()).toBe(0);
+    const lines = await server.readLog();
+    expect(lines.filter(({ level }) => level === 'error' || level === 'fatal')).toEqual([]);
+  });
+}
 
 function open(host = '127.0.0.1', localAddress = '127.0.0.1'): Socket {
   const socket = connect({ port: getInstallation().httpPort, host, localAddress });
@@ -78,6 +83,8 @@ function headOf(method: string, path: string, body?: string | Buffer): string[] 
 const isServed = async (): Promise<boolean> => (await api.send('GET', '/images')).status === 200;
 
 describe('a client that is slow', () => {
+  serve('3s');
+
   it.each([
     ['headers', 'GET /images HTTP/1.1\r\nHost: x\r\n', 'X-More: x\r\n'],
     ['a body', `${headOf('POST', '/instances').join('\r\n')}\r\nContent-Length: 100000\r\n\r\n{`, ' '],
@@ -112,6 +119,8 @@ describe('a client that is slow', () => {
 });
 
 describe('a client that sends much', () => {
+  serve('20s');
+
   it('is told 413 about a body of 1 GB, whose memory nobody needs', async () => {
     const before = await readFootprint(server.pid);
     const socket = open();
@@ -200,6 +209,8 @@ describe('a client that sends much', () => {
 });
 
 describe('a client with many connections', () => {
+  serve('20s');
+
   it('gets so many and no more; others are served, and it is when it lets go', async () => {
     const held = Array.from({ length: MAX_CONNECTIONS }, () => open('127.0.0.1', '127.0.0.9'));
     for (const socket of held) {
@@ -220,6 +231,8 @@ describe('a client with many connections', () => {
 });
 
 describe('a stranger', () => {
+  serve('20s');
+
   const from = (address: string): Record<string, string> => ({ 'X-Forwarded-For': address });
 
   it('is refused with 429 beyond the limit, by address; whoever has a token is served from there', async () => {
