@@ -161,13 +161,13 @@ export const providerUrlKind = createTextKind(
   },
 );
 
+/** As Sentry's SDK reads it, which prints one that it cannot read on stderr, key and all. */
+const SENTRY_DSN = /^https?:\/\/\w+(?::\w+)?@(?:\[[:.\w]+\]|[\w.-]+)(?::\d+)?\/(?:[\w.-]+\/)*\d+$/;
+
 /** A Sentry DSN, `https://KEY@HOST/PROJECT`. Its key is a credential. */
 export const sentryDsnKind: ValueKind<Secret> = {
   ...createTextKind('must be a Sentry DSN, such as "https://KEY@sentry.example.com/1"', (text) => {
-    const url = URL.parse(text);
-    const complete =
-      url !== null && /^https?:$/.test(url.protocol) && url.username !== '' && /\/\d+$/.test(url.pathname);
-    return complete ? new Secret(text) : undefined;
+    return SENTRY_DSN.test(text) && URL.canParse(text) ? new Secret(text) : undefined;
   }),
   secret: true,
 };

@@ -380,7 +380,19 @@ describe('parseServerConfig', () => {
       '"loud"',
       'must be one of "trace", "debug", "info", "warn", "error", "fatal", "silent" (found "loud")',
     ],
-    ['sentry_dsn', '"hunter2"', 'must be a Sentry DSN, such as "https://KEY@sentry.example.com/1"'],
+    ...[
+      'hunter2',
+      'https://sentry.example.com/1',
+      'https://key@sentry.example.com',
+      'https://key@sentry.example.com/project',
+      'https://key@sentry.example.com/1?a=b',
+      'https://a-key@sentry.example.com/1',
+      'ftp://key@sentry.example.com/1',
+    ].map((dsn): [string, string, string] => [
+      'sentry_dsn',
+      `"${dsn}"`,
+      'must be a Sentry DSN, such as "https://KEY@sentry.example.com/1"',
+    ]),
     ['shared_secret', '42', 'must be text of your own, in quotes'],
     ['enable_ip_whitelisting', '"yes"', 'must be true or false, without quotes (found "yes")'],
   ])('refuses %s = %s', (key, value, message) => {
