@@ -10,6 +10,7 @@ const layers = {
   audit: ['core'],
   jobs: ['core'],
   metrics: ['core'],
+  sentry: ['core'],
   config: ['core'],
   http: ['core', 'wire', 'version'],
   cli: ['wire', 'version', 'core/quote', 'config', 'server', 'quickstart'],
@@ -32,13 +33,23 @@ module.exports = {
       severity: 'error',
       comment: 'the domain and its checks know no web framework, database driver, process runner or logger',
       from: { path: [path('core'), path('doctor')] },
-      to: { path: 'node_modules/(fastify|pg|execa|pino|node-forge|commander|prom-client)/' },
+      to: { path: 'node_modules/(fastify|pg|execa|pino|node-forge|commander|prom-client|@sentry)/' },
     },
     {
       name: 'fastify-only-in-http',
       severity: 'error',
       from: { path: '^src/', pathNot: [path('http'), path('server')] },
       to: { path: 'node_modules/(@?fastify)' },
+    },
+    {
+      name: 'sentry-loaded-on-demand',
+      severity: 'error',
+      comment: 'a server without sentry_dsn never loads the SDK',
+      from: { path: '^src/', pathNot: path('sentry') },
+      to: {
+        path: ['node_modules/@sentry/', path('sentry')],
+        dependencyTypesNot: ['type-only', 'dynamic-import'],
+      },
     },
     {
       name: 'black-box',

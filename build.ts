@@ -1,8 +1,8 @@
 /**
  * Builds `dist/draupnir`: one executable that holds the program, the bash scripts, the migrations and the sample.
- * esbuild makes three CommonJS files: what knows the version alone, and two chunks that are loaded when they are asked for, the command
- * line and what runs on a server: reading them takes longer than node takes to start. Node's single-executable support
- * (https://nodejs.org/api/single-executable-applications.html) wraps all.
+ * esbuild makes four CommonJS files: what knows the version alone, and three chunks that are loaded on demand: the
+ * command line, what runs on a server, and Sentry's SDK. Reading them takes longer than node takes to start. Node's
+ * single-executable support (https://nodejs.org/api/single-executable-applications.html) wraps all.
  *
  * The same sources give the same bytes, whatever the folder, time zone and umask.
  *
@@ -68,6 +68,10 @@ const common: BuildOptions = {
     'import.meta.dirname': '__dirname',
     'import.meta.url': 'importMetaUrl',
     FAILPOINTS: JSON.stringify(failpoints ?? ''),
+    // Parts of Sentry's SDK that are never used: traces, changes to other modules, and its own log.
+    __SENTRY_TRACING__: 'false',
+    __SENTRY_CHANNEL_INJECTION__: 'false',
+    __SENTRY_DEBUG__: 'false',
   },
   plugins: failpoints === undefined ? [] : [armed],
   // node-pg-migrate makes a loader of TypeScript when it is imported, which creates /tmp/jiti for its cache, or follows a link of that name.
@@ -80,18 +84,30 @@ const common: BuildOptions = {
 };
 
 /** Files that are imported only when they are needed, by the chunk they go to. */
-const lazy: Record<ChunkName, Set<string>> = { commands: new Set(), server: new Set() };
+const lazy: Record<ChunkName, Set<string>> = {
+  commands: new Set(),
+  server: new Set(),
+  sentry: new Set(),
+};
+
+function nameChunk(path: string): ChunkName {
+  if (path.startsWith('./')) return 'commands';
+  return path.startsWith('../sentry/') ? 'sentry' : 'server';
+}
 
 /** Puts the chunk in the place of each of them. */
 const chunks: Plugin = {
   name: 'chunks',
   setup(builder) {
-    builder.onResolve({ filter: /^\.\/cli\/|^\.\.\/\.\.\/(server|quickstart)\// }, (found) => {
-      if (found.kind !== 'dynamic-import') return undefined;
-      const name: ChunkName = found.path.startsWith('./') ? 'commands' : 'server';
-      lazy[name].add(join(found.resolveDir, found.path));
-      return { path: name, namespace: 'chunk' };
-    });
+    builder.onResolve(
+      { filter: /^\.\/cli\/|^\.\.\/\.\.\/(server|quickstart)\/|^\.\.\/sentry\// },
+      (found) => {
+        if (found.kind !== 'dynamic-import') return undefined;
+        const name = nameChunk(found.path);
+        lazy[name].add(join(found.resolveDir, found.path));
+        return { path: name, namespace: 'chunk' };
+      },
+    );
     builder.onLoad({ filter: /.*/, namespace: 'chunk' }, ({ path }) => ({
       contents: `module.exports = require('./src/chunk.ts').loadChunk('${path}', require, __filename, __dirname);`,
       resolveDir: root,

@@ -1,8 +1,8 @@
 import { getRawAsset } from 'node:sea';
 import { Script } from 'node:vm';
 
-/** What the executable loads only when it is needed, each one CommonJS file (build.ts); the first may load the second. */
-export const CHUNKS = ['commands', 'server'] as const;
+/** What the executable loads on demand: CommonJS files (build.ts). Each may load the ones after it. */
+export const CHUNKS = ['commands', 'server', 'sentry'] as const;
 export type ChunkName = (typeof CHUNKS)[number];
 
 /** Assets of the executable: the code of a chunk, and V8's cache of it. */

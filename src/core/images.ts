@@ -1,4 +1,5 @@
 import type { Caller } from './caller.ts';
+import type { ErrorReporter } from './error-reporter.ts';
 import { DomainError } from './errors.ts';
 import type { Image, ImageStorage, ImageStore, NewImage, Progress } from './image.ts';
 import { Preparations } from './preparations.ts';
@@ -22,6 +23,8 @@ export interface ImagesParts {
   volume: Volume;
   log: Log;
   meter?: Meter;
+  /** Gets failed preparations. */
+  errors?: ErrorReporter | undefined;
   /** Bounds how many preparations run at once. */
   limiter: Limiter;
   /** Longest time a preparation may take, in milliseconds. */

@@ -125,6 +125,7 @@ export class Preparations {
       const reason = await findReason(error, volume);
       const expected = reason instanceof DomainError;
       const failure = expected ? reason.message : 'internal error';
+      this.#report(reason, id);
       await store
         .transition(id, ['finalising'], 'failed', failure, expected ? reason.kind : 'internal')
         .catch((cause: unknown) => {
@@ -134,5 +135,15 @@ export class Preparations {
       if (expected) log.warn({ imageId: id, reason: reason.message }, 'image could not be finalised');
       throw reason;
     }
+  }
+
+  #report(reason: unknown, id: number): void {
+    const step = this.#progress.get(id)?.step;
+    this.#parts.errors?.report(reason, {
+      failure: 'image could not be finalised',
+      errorId: reason instanceof DomainError ? reason.kind : 'internal_server_error',
+      imageId: id,
+      ...(step !== undefined && { step }),
+    });
   }
 }

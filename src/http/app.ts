@@ -5,6 +5,7 @@ import fastify from 'fastify';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { AuditLog } from '../core/audit-log.ts';
 import type { Authenticator } from '../core/caller.ts';
+import type { ErrorReporter } from '../core/error-reporter.ts';
 import { DomainError } from '../core/errors.ts';
 import type { Images } from '../core/images.ts';
 import type { InstanceCredentials } from '../core/instance-credentials.ts';
@@ -33,6 +34,7 @@ import { registerInstanceCredentials } from './routes/instance-credentials.ts';
 import { registerInstances } from './routes/instances.ts';
 import { registerOauthCallback } from './routes/oauth-callback.ts';
 import { registerReady } from './routes/ready.ts';
+import { reportRequest } from './report-request.ts';
 import { limitStrangers } from './stranger-limit.ts';
 import type { StrangerLimit } from './stranger-limit.ts';
 import { answerUnreadable } from './unreadable-request.ts';
@@ -52,6 +54,8 @@ export interface AppParts {
   audit: AuditLog;
   log: Log;
   meter?: Meter;
+  /** Gets the errors that are answered with a 5xx status. */
+  errors?: ErrorReporter | undefined;
   limits: HttpLimits;
   versionCheck: VersionCheck;
   /** Tells who is behind a proxy. */
@@ -101,6 +105,7 @@ export function buildApp(parts: AppParts, tls?: ServerOptions): FastifyInstance 
 
   app.setErrorHandler<FastifyError>(async (error, request, reply) => {
     const answer = classify(error, request, parts.log);
+    if (answer.status >= 500) reportRequest(parts.errors, error, request, answer);
     if (answer.status === 413) await receiveRest(request, reply);
     return sendError(reply, answer);
   });

@@ -1,11 +1,13 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ANONYMOUS, type AuditEntry, type AuditLog } from '../core/audit-log.ts';
+import type { ErrorReporter } from '../core/error-reporter.ts';
 import { DomainError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import { findAction, findAttempt, type RoutedRequest } from './audit-action.ts';
 import type { ClientAddressFinder } from './client-address.ts';
 import { toHttpError } from './error-body.ts';
 import { getClientAddress } from './identity.ts';
+import { reportRequest } from './report-request.ts';
 import { getNotes } from './request-notes.ts';
 import { parseId } from './resource-id.ts';
 
@@ -15,7 +17,12 @@ import { parseId } from './resource-id.ts';
  */
 export function auditRequests(
   app: FastifyInstance,
-  parts: { audit: AuditLog; log: Log; findClientAddress: ClientAddressFinder },
+  parts: {
+    audit: AuditLog;
+    log: Log;
+    errors?: ErrorReporter | undefined;
+    findClientAddress: ClientAddressFinder;
+  },
 ): void {
   // By callback, and at once where there is nothing to wait for: most requests need no entry.
   app.addHook('onRequest', (request, _reply, done) => {
@@ -45,6 +52,7 @@ export function auditRequests(
       if (reply.statusCode >= 400) return payload;
       const reason = 'this was done, but cannot be entered into the audit log; look again later';
       const { status, body } = toHttpError(new DomainError('audit_log_unavailable', reason));
+      reportRequest(parts.errors, error, request, { status, body });
       void reply.code(status).header('retry-after', RETRY_AFTER_S);
       return JSON.stringify(body);
     }

@@ -1,3 +1,4 @@
+import type { ErrorReporter } from '../core/error-reporter.ts';
 import type { Log } from '../core/log.ts';
 
 export interface LoopOptions {
@@ -8,6 +9,8 @@ export interface LoopOptions {
   /** One round. Should end early when the signal fires. */
   round: (signal: AbortSignal) => Promise<void>;
   log: Log;
+  /** Gets what is logged of failed rounds. */
+  errors?: ErrorReporter | undefined;
 }
 
 /** A failure that goes on, such as a database that is away, is logged again after this time, in milliseconds. */
@@ -81,13 +84,16 @@ export class Loop {
   }
 
   #noteFailure(error: unknown): void {
-    const { name, log } = this.#options;
+    const { name, log, errors } = this.#options;
     const reason = error instanceof Error ? error.message : '';
     const same = this.#failure?.reason === reason ? this.#failure : undefined;
     const rounds = (this.#failure?.rounds ?? 0) + 1;
     const now = Date.now();
     const isDue = !same || now >= same.loggedAt + REMINDER_MS;
-    if (isDue) log.error({ loop: name, failedRounds: rounds, err: error }, 'round failed');
+    if (isDue) {
+      log.error({ loop: name, failedRounds: rounds, err: error }, 'round failed');
+      errors?.report(error, { failure: 'round failed', errorId: 'round_failed', loop: name });
+    }
     this.#failure = { reason, loggedAt: isDue ? now : same.loggedAt, rounds };
   }
 }

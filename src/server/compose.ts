@@ -3,6 +3,7 @@ import { readOrCreateKeyFile } from '../auth/key-file.ts';
 import { SealedBox } from '../auth/sealed-box.ts';
 import type { ServerConfig } from '../config/server-config.ts';
 import type { AuditLog } from '../core/audit-log.ts';
+import type { ErrorReporter } from '../core/error-reporter.ts';
 import { Images } from '../core/images.ts';
 import { InstanceCredentials } from '../core/instance-credentials.ts';
 import { InstanceSupervisor } from '../core/instance-supervisor.ts';
@@ -11,6 +12,7 @@ import { LegacyData } from '../core/legacy-data.ts';
 import { Limiter } from '../core/limiter.ts';
 import type { Log } from '../core/log.ts';
 import { Readiness } from '../core/readiness.ts';
+import { ReportingLog } from '../core/reporting-log.ts';
 import { PgImageStore } from '../db/image-store.ts';
 import { PgInstanceStore } from '../db/instance-store.ts';
 import { BtrfsVolume } from '../exec/btrfs-volume.ts';
@@ -62,15 +64,18 @@ export async function compose(
   config: ServerConfig,
   pool: pg.Pool,
   audit: AuditLog,
-  log: Log,
+  reporting: { log: Log; errors: ErrorReporter | undefined },
 ): Promise<Composition> {
+  const { errors } = reporting;
+  // Loops and requests report by themselves, with where it was.
+  const log = errors ? new ReportingLog(reporting.log, errors) : reporting.log;
   const sealer = new SealedBox(await readOrCreateKeyFile(config.encryptionKeyFile));
   const scripts = new ScriptRunner(config.scriptsPath, config.scriptTimeoutMs, (script, notice) =>
     log.warn({ script, notice }, 'a script has a notice'),
   );
   const imageStore = new PgImageStore(pool);
   const volume = new BtrfsVolume(config.dataPath, config.minFreeSpace);
-  const network = composeNetwork(config, { pool, scripts, log });
+  const network = composeNetwork(config, { pool, scripts, log, reporting });
   const { allowList } = network;
   const store = new PgInstanceStore(pool);
   const storage = new ScriptInstanceStorage(scripts);
@@ -120,6 +125,7 @@ export async function compose(
     instances,
     volume,
     log,
+    errors,
     limiter: new Limiter({ concurrency: config.maxConcurrentFinalises, queueLength: FINALISE_QUEUE }),
     finaliseTimeoutMs: config.finaliseTimeoutMs,
   });
@@ -133,7 +139,7 @@ export async function compose(
       await images.reconcile();
       await supervisor.run(signal);
     },
-    log,
+    ...reporting,
   });
   const prober = new PgInstanceProber({
     publicHostname: config.publicHostname,
@@ -163,7 +169,7 @@ export async function compose(
     name: 'fill warm instances',
     intervalMs: config.reconcileIntervalMs,
     round: (signal) => filler.run(signal),
-    log,
+    ...reporting,
   });
   const { authenticator, logins, cleaner } = composeIdentity(config, { pool, sealer, instances, audit, log });
   const cleaning =
@@ -172,7 +178,7 @@ export async function compose(
       name: 'clean',
       intervalMs: config.cleanIntervalMs,
       round: (signal) => cleaner.run(signal),
-      log,
+      ...reporting,
     });
   const renewal = new CertificateRenewal({
     ...certificates,
@@ -184,7 +190,7 @@ export async function compose(
     name: 'renew certificates',
     intervalMs: getRenewalInterval(config.certificateLifetimeMs),
     round: (signal) => renewal.run(signal),
-    log,
+    ...reporting,
   });
   return {
     app: {
@@ -195,7 +201,7 @@ export async function compose(
       logins,
       audit,
       readiness,
-      log,
+      ...reporting,
       ...measured,
       limits: config.limits,
       versionCheck: config.apiVersionCheck,

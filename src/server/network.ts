@@ -3,6 +3,7 @@ import type { ServerConfig } from '../config/server-config.ts';
 import { AnyAddress } from '../core/addresses.ts';
 import type { AllowList } from '../core/addresses.ts';
 import { EgressBlock } from '../core/egress-block.ts';
+import type { ErrorReporter } from '../core/error-reporter.ts';
 import type { Log } from '../core/log.ts';
 import type { ReadinessPart } from '../core/readiness.ts';
 import { Whitelist } from '../core/whitelist.ts';
@@ -27,7 +28,12 @@ export interface NetworkParts {
 /** Makes these parts. What is switched off never touches iptables. */
 export function composeNetwork(
   config: ServerConfig,
-  parts: { pool: pg.Pool; scripts: ScriptRunner; log: Log },
+  parts: {
+    pool: pg.Pool;
+    scripts: ScriptRunner;
+    log: Log;
+    reporting: { log: Log; errors: ErrorReporter | undefined };
+  },
 ): NetworkParts {
   const { log } = parts;
   const addresses = new PgAddressStore(parts.pool);
@@ -50,7 +56,7 @@ export function composeNetwork(
     name: 'firewall',
     intervalMs: config.whitelistReconcileIntervalMs ?? INTERVAL_MS,
     round: applyRules,
-    log,
+    ...parts.reporting,
   });
   return {
     allowList: whitelist ?? new AnyAddress(addresses),

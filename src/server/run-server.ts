@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import { AuditFile } from '../audit/audit-file.ts';
 import { formatWarning } from '../config/problem.ts';
 import type { ServerConfig } from '../config/server-config.ts';
+import type { ErrorReporter } from '../core/error-reporter.ts';
 import { listPendingMigrations, migrate } from '../db/migrate.ts';
 import { createMetadataPool } from '../db/metadata-pool.ts';
 import { ServerLock } from '../db/server-lock.ts';
@@ -15,6 +16,7 @@ import { VERSION } from '../version.ts';
 import { compose, type Composition } from './compose.ts';
 import { listMissingMountOptions } from './data-volume.ts';
 import { createDatabaseConfig, listMigrations } from './database.ts';
+import { openErrorReporter } from './error-reporting.ts';
 import { checkHostConf } from './host-conf.ts';
 import { openListeners } from './listeners.ts';
 import { createLog } from './log.ts';
@@ -42,10 +44,6 @@ export async function runServer(options: { configFile: string }): Promise<number
       const hint = 'set block_instance_egress = true';
       log.warn({ hint }, 'instances can make outgoing connections');
     }
-    if (config.sentryDsn) {
-      const hint = 'remove sentry_dsn; errors are in this log';
-      log.warn({ hint }, 'errors are not reported to Sentry by this version');
-    }
     if (!(await canSeeProcesses())) {
       const hint = 'without hidepid and ProtectProc= a suspended Postgres is found too';
       log.warn({ hint }, 'the state of processes of other users is hidden');
@@ -57,6 +55,9 @@ export async function runServer(options: { configFile: string }): Promise<number
     }
     log.info({ version: VERSION, pid: process.pid }, 'starting');
 
+    const errors = await openErrorReporter(config, log);
+    // Closed last: it may still have reports to send.
+    if (errors) opened.use(errors);
     const database = await createDatabaseConfig(config.databaseUrl);
     opened.use(await ServerLock.acquire(database, tellLock(log)));
     await bringUpToDate(config, database, log);
@@ -64,7 +65,7 @@ export async function runServer(options: { configFile: string }): Promise<number
     opened.defer(() => pool.end());
     const audit = await AuditFile.open(config.auditLog);
     opened.defer(() => audit.close());
-    const composition = await compose(config, pool, audit, log);
+    const composition = await compose(config, pool, audit, { log, errors });
     await composition.applyRules();
     // What fails is logged by its loop, which tries again.
     await composition.legacyData.run().catch(() => undefined);
@@ -78,7 +79,7 @@ export async function runServer(options: { configFile: string }): Promise<number
     const listeners = await openListeners(config.http, composition.app);
     for (const loop of composition.loops) loop.start();
     composition.warmUp();
-    closeOnSignal(config, { composition, listeners, opened, log });
+    closeOnSignal(config, { composition, listeners, opened, log, errors });
     await notifyReady(log);
     return await new Promise<number>(() => undefined);
   } catch (error) {
@@ -117,20 +118,23 @@ async function bringUpToDate(config: ServerConfig, database: pg.ClientConfig, lo
  * and destructions under way and for the answers to be sent, then exits. What takes longer than `shutdown_timeout` is
  * finished at the next start.
  */
-function closeOnSignal(
+export function closeOnSignal(
   config: ServerConfig,
   parts: {
     composition: Composition;
     listeners: FastifyInstance[];
     opened: AsyncDisposableStack;
     log: Logger;
+    errors: ErrorReporter | undefined;
   },
 ): void {
-  const { composition, listeners, opened, log } = parts;
+  const { composition, listeners, opened, log, errors } = parts;
   const { images, instances, credentials, logins } = composition.app;
   closeWithGrace({ delay: config.shutdownTimeoutMs, logger: false }, async ({ signal, err }) => {
-    if (err) log.fatal({ err }, 'unexpected failure');
-    else log.info({ signal }, 'stopping');
+    if (err) {
+      log.fatal({ err }, 'unexpected failure');
+      errors?.report(err, { failure: 'unexpected failure', errorId: 'unexpected_failure' });
+    } else log.info({ signal }, 'stopping');
     const closed = listeners.map((listener) => listener.close());
     const stopped = composition.loops.map((loop) => loop.stop());
     logins.close();

@@ -1,4 +1,5 @@
 import type { AllowList } from '../../../src/core/addresses.ts';
+import type { ErrorReporter } from '../../../src/core/error-reporter.ts';
 import { Images } from '../../../src/core/images.ts';
 import type {
   CertificateChain,
@@ -139,7 +140,10 @@ export function createFakeChain(instanceId: number, which = ''): CertificateChai
 export type World = ReturnType<typeof createWorld>;
 
 /** Makes the domain with an empty database, an empty disk and free ports. */
-export function createWorld({ warmInstances = 0 } = {}) {
+export function createWorld({
+  warmInstances = 0,
+  errors,
+}: { warmInstances?: number; errors?: ErrorReporter | undefined } = {}) {
   const steps = new Steps();
   const log = new RecordingLog();
   const parts = {
@@ -213,6 +217,7 @@ export function createWorld({ warmInstances = 0 } = {}) {
     volume: parts.volume,
     limiter: new Limiter({ concurrency: 2, queueLength: 2 }),
     log,
+    errors,
     finaliseTimeoutMs: 60_000,
   });
   let now = 0;

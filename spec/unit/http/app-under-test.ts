@@ -1,6 +1,7 @@
 import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify';
 import { expect, onTestFinished } from 'vitest';
 import { NoLogins } from '../../../src/auth/no-logins.ts';
+import type { ErrorReporter } from '../../../src/core/error-reporter.ts';
 import { Readiness, type ReadinessPart } from '../../../src/core/readiness.ts';
 import { createClientAddressFinder, createProxyTest } from '../../../src/http/client-address.ts';
 import { buildApp } from '../../../src/http/app.ts';
@@ -28,6 +29,7 @@ export interface AppOptions {
   forwarding?: ForwardingRules;
   logins?: Logins;
   readiness?: ReadinessPart[];
+  errors?: ErrorReporter;
 }
 
 const LIMITS: HttpLimits = {
@@ -41,7 +43,7 @@ const LIMITS: HttpLimits = {
 /** Builds the API for the running test. */
 export function createApp(versionCheck: VersionCheck = 'exact', options: AppOptions = {}): AppUnderTest {
   const forwarding = options.forwarding ?? { useXForwardedFor: false, trustedProxyCidrs: [] };
-  const world = createWorld();
+  const world = createWorld({ errors: options.errors });
   const authenticator = new FakeAuthenticator();
   const audit = new RecordingAudit();
   const app = buildApp({
@@ -54,6 +56,7 @@ export function createApp(versionCheck: VersionCheck = 'exact', options: AppOpti
     audit,
     limits: { ...LIMITS, ...options.limits },
     log: world.log,
+    errors: options.errors,
     versionCheck,
     findClientAddress: createClientAddressFinder(forwarding),
     isProxy: createProxyTest(forwarding),
