@@ -10,6 +10,12 @@ const cores = availableParallelism();
 
 /** From source, node-pg-migrate would make /tmp/jiti (build.ts, "alias"). */
 const env = { JITI_FS_CACHE: 'false' };
+/**
+ * A test that does not end fails after this time, in milliseconds. Far longer than any of them takes: with all cores busy elsewhere, one
+ * takes thirty times as long as alone.
+ */
+const PATIENCE_MS = 120_000;
+const poll = { timeout: 30_000 };
 
 // A run of several projects runs one after the other (groupOrder): they have different numbers of workers.
 export default defineConfig({
@@ -21,7 +27,8 @@ export default defineConfig({
           include: ['spec/unit/**/*.spec.ts'],
           sequence: { groupOrder: 1 },
           runner,
-          testTimeout: 30_000,
+          testTimeout: PATIENCE_MS,
+          expect: { poll },
           maxWorkers: cores,
           // A worker for each file, with all that the file imports, costs more than the tests.
           isolate: false,
@@ -35,8 +42,9 @@ export default defineConfig({
           sequence: { groupOrder: 2 },
           runner,
           globalSetup: ['spec/integration/support/cluster.ts'],
-          testTimeout: 30_000,
-          hookTimeout: 60_000,
+          testTimeout: PATIENCE_MS,
+          hookTimeout: PATIENCE_MS,
+          expect: { poll },
           // They wait for Postgres most of the time.
           maxWorkers: 2 * cores,
           isolate: false,
@@ -50,8 +58,9 @@ export default defineConfig({
           sequence: { groupOrder: 3 },
           runner,
           globalSetup: ['spec/e2e/support/global-setup.ts'],
-          testTimeout: 120_000,
+          testTimeout: PATIENCE_MS,
           hookTimeout: 300_000,
+          expect: { poll },
           // One installation (users, mounts, sudoers) is shared: its files run one after another.
           fileParallelism: false,
           // Preparations of images, each busy with one core for some seconds.
@@ -65,6 +74,7 @@ export default defineConfig({
           sequence: { groupOrder: 4 },
           runner,
           testTimeout: 180_000,
+          expect: { poll },
           hookTimeout: 180_000,
           // Each test begins where the one before has ended.
           bail: 1,

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, inject, it } from 'vitest';
+import { LOOPBACKS } from '../support/ipv6.ts';
 import type { Instance } from './support/api.ts';
 import { connect, query } from './support/instance-client.ts';
 import { getInstallation, INSTANCE_UID_BASE, UPLOAD_USER } from './support/installation.ts';
@@ -21,11 +22,10 @@ beforeAll(async () => {
 });
 
 const NO_RULE = { code: '28000', message: expect.stringContaining('no pg_hba.conf entry') as unknown };
-const HOSTS = ['127.0.0.1', '::1'];
 /** Reached by address, the server is checked by its chain alone. */
 const ANY_NAME = { checkServerIdentity: () => undefined };
 
-describe.each(HOSTS)('an instance reached by %s', (host) => {
+describe.each(LOOPBACKS)('an instance reached by %s', (host) => {
   it('admits its owner over mutual TLS', async () => {
     const [encrypted] = await query(instance, 'SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()', {
       host,

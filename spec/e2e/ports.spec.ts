@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { afterEach, describe, expect, inject, it } from 'vitest';
+import { HAS_IPV6, LOOPBACKS } from '../support/ipv6.ts';
 import { readHostState } from './support/host-state.ts';
 import { INSTANCE_PORTS } from './support/installation.ts';
 import { query } from './support/instance-client.ts';
@@ -42,13 +43,13 @@ describe('ports that strangers have', () => {
   it('are given to nobody, and when no other is left the answer says so and nothing is made', async () => {
     await listen('0.0.0.0', min);
     await listen('127.0.0.1', min + 1);
-    await listen('::', min + 2);
+    await listen(HAS_IPV6 ? '::' : '0.0.0.0', min + 2);
     await goOut(min + 3);
     const { imageId } = inject('e2e');
     const instances = [await server.api.createInstance(imageId), await server.api.createInstance(imageId)];
     expect(instances.map(({ port }) => port).sort()).toEqual([min + 3, min + 4]);
     for (const instance of instances) {
-      for (const host of ['127.0.0.1', '::1']) {
+      for (const host of LOOPBACKS) {
         const access = { host, tls: { servername: 'localhost' } };
         expect(await query(instance, 'SELECT 6 * 7', access)).toEqual([42]);
       }

@@ -2,11 +2,11 @@ import { once } from 'node:events';
 import { spawn } from 'node:child_process';
 import { createServer } from 'node:net';
 import type { AddressInfo, Server } from 'node:net';
-import { networkInterfaces } from 'node:os';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { CertificateChain } from '../../../src/core/instance.ts';
 import { PgInstanceProof } from '../../../src/exec/instance-proof.ts';
 import { createCertificateChain, getClientName } from '../../../src/tls/certificate-chain.ts';
+import { HAS_IPV6 } from '../../support/ipv6.ts';
 import { startTlsPostgres, type TlsPostgres } from './tls-postgres.ts';
 
 const ID = 7;
@@ -15,9 +15,6 @@ const proof = new PgInstanceProof({ publicHostname: HOSTNAME, startTimeoutMs: 5_
 
 /** What the scripts write before an instance is opened. */
 const GOOD = ['hostssl all draupnir 127.0.0.1/32 cert map=drp', 'hostssl all draupnir ::1/128 cert map=drp'];
-const hasIpv6 = Object.values(networkInterfaces()).some((list) =>
-  list?.some(({ address }) => address === '::1'),
-);
 
 let chain: CertificateChain;
 let postgres: TlsPostgres;
@@ -64,7 +61,7 @@ describe('the proof', () => {
     await expect(prove()).rejects.toThrow(`Postgres admits a connection with ${refusal}`);
   });
 
-  it.runIf(hasIpv6).each([
+  it.runIf(HAS_IPV6).each([
     ['plaintext', ['hostnossl all draupnir ::1/128 trust']],
     ['no client certificate', ['hostssl all draupnir ::1/128 trust']],
     ['another user', ['hostssl all postgres ::1/128 trust']],
@@ -99,7 +96,7 @@ describe('the proof', () => {
     await expect(prove()).rejects.toMatchObject({ code: '28000' });
   });
 
-  it.runIf(hasIpv6)('fails when the client gets in by IPv4 only', async () => {
+  it.runIf(HAS_IPV6)('fails when the client gets in by IPv4 only', async () => {
     await postgres.setHba(GOOD.slice(0, 1));
     await expect(prove()).rejects.toMatchObject({ code: '28000' });
   });

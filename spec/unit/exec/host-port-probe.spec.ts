@@ -3,6 +3,7 @@ import { connect, createServer } from 'node:net';
 import type { AddressInfo, Server } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { HostPortProbe } from '../../../src/exec/host-port-probe.ts';
+import { HAS_IPV6, LOOPBACKS } from '../../support/ipv6.ts';
 
 const probe = new HostPortProbe();
 const servers: Server[] = [];
@@ -22,14 +23,14 @@ async function close(): Promise<void> {
 afterEach(close);
 
 describe('HostPortProbe', () => {
-  it.each(['0.0.0.0', '127.0.0.1', '::', '::1'])(
+  it.each(['0.0.0.0', ...(HAS_IPV6 ? ['::'] : []), ...LOOPBACKS])(
     'calls a port taken when somebody listens on %s',
     async (host) => {
       expect(await probe.isFree(await listen(host))).toBe(false);
     },
   );
 
-  it.each(['127.0.0.1', '::1'])('calls a port taken that a connection from %s goes out by', async (host) => {
+  it.each(LOOPBACKS)('calls a port taken that a connection from %s goes out by', async (host) => {
     const listener = await listen(host);
     const socket = connect({ host, port: listener });
     await once(socket, 'connect');
@@ -52,7 +53,7 @@ describe('HostPortProbe', () => {
     await probe.isFree(port);
     const server = createServer();
     servers.push(server);
-    server.listen(port, '::');
+    server.listen(port, HAS_IPV6 ? '::' : '0.0.0.0');
     await expect(once(server, 'listening')).resolves.toBeDefined();
   });
 });

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
-import { createServer } from 'node:net';
+import { createServer, isIPv6 } from 'node:net';
 import type { AddressInfo, Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +12,7 @@ import { NoLogins } from '../../../src/auth/no-logins.ts';
 import { createClientAddressFinder } from '../../../src/http/client-address.ts';
 import { openListeners } from '../../../src/server/listeners.ts';
 import { createApiCertificate } from '../../../src/tls/api-certificate.ts';
+import { LOOPBACKS } from '../../support/ipv6.ts';
 import { FakeAuthenticator } from '../fakes/fake-authenticator.ts';
 import { RecordingAudit } from '../fakes/recording-audit.ts';
 import { createWorld } from '../fakes/world.ts';
@@ -74,8 +75,8 @@ describe('the listeners', () => {
       parts,
     );
     const [secure, plain] = opened.map((app) => getPort(app.server));
-    for (const host of ['127.0.0.1', '[::1]']) {
-      const response = await fetch(`http://${host}:${plain ?? 0}/health_check`);
+    for (const host of LOOPBACKS) {
+      const response = await fetch(`http://${isIPv6(host) ? `[${host}]` : host}:${plain ?? 0}/health_check`);
       expect(await response.text()).toBe('{"status":"ok"}');
     }
     const asked = request({ host: 'localhost', port: secure, path: '/health_check', ca }).end();
