@@ -1,13 +1,14 @@
 import { access, appendFile, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
-import { getInstallation, INSTANCE_UID_BASE } from './support/installation.ts';
+import { getInstallation, INSTANCE_UID_BASE, SERVER_USER } from './support/installation.ts';
 import { listProcessesOf } from './support/processes.ts';
 import { useServer } from './support/use-server.ts';
+import { waitUntil } from './support/wait.ts';
 
 const MOUNT = '/sys/fs/cgroup';
 /** A place for groups that no installation has. */
-const ELSEWHERE = 'draupnir-e2e-elsewhere';
+const ELSEWHERE = `${SERVER_USER}-elsewhere`;
 
 const server = useServer();
 
@@ -28,12 +29,14 @@ async function findGroups(pid: number): Promise<{ memory: string; pids: string }
 async function readLimits(): Promise<{ folders: string[]; memory: string[]; pids: string[] }> {
   const { id } = await server.api.createInstance(inject('e2e').imageId);
   const uid = INSTANCE_UID_BASE + id;
-  const groups = [];
-  for (const { pid } of await listProcessesOf(uid)) {
-    // One that has ended meanwhile had its postmaster's.
-    const found = await findGroups(pid).catch(() => undefined);
-    if (found) groups.push(found);
-  }
+  // One that is about to end is shown in the group of all (cgroups(7)).
+  const groups = await waitUntil('all its processes are in a group', async () => {
+    const processes = await listProcessesOf(uid);
+    const found = await Promise.all(processes.map(({ pid }) => findGroups(pid).catch(() => undefined)));
+    const known = found.filter((each) => each !== undefined);
+    const isOwn = (folder: string): boolean => folder.endsWith(`/${uid}`);
+    return known.every(({ memory, pids }) => isOwn(memory) && isOwn(pids)) && known;
+  });
   const folders = unique(groups.flatMap(({ memory, pids }) => [memory, pids]));
   const limits = {
     folders: unique(folders.map((folder) => folder.replace(/^\/sys\/fs\/cgroup\/(memory\/|pids\/)?/, ''))),
