@@ -1,6 +1,6 @@
 /**
  * `make test`: runs all tests in lanes side by side. Prints what failed, the slowest files and, alone on the last line, how many tests
- * passed and failed; writes tmp/test/assertions.json. May be run with `--project unit` and the like, and with parts of paths of files.
+ * passed and failed; a run of all writes tmp/test/assertions.json. May be run with `--project unit` and the like, and with parts of paths of files.
  *
  * DRAUPNIR_TEST_LANES sets the number of lanes. The first has the slot DRAUPNIR_E2E_SLOT, the others those that follow.
  */
@@ -48,7 +48,8 @@ const exitCode = await runInLanes(jobs, {
 const files = outcomes.flatMap((outcome) => outcome.files);
 const { passed, failed, skipped } = countTests(outcomes);
 await writeDurations(OUT, outcomes);
-await writeJson(join(OUT, 'assertions.json'), countAssertions(files));
+const isWhole = exitCode === undefined && selection.projects.length + selection.filters.length === 0;
+if (isWhole) await writeJson(join(OUT, 'assertions.json'), countAssertions(files));
 const complaints = [
   ...(exitCode === undefined ? [] : ['interrupted']),
   ...(isRoot
