@@ -38,6 +38,8 @@ export interface JobOutcome {
   files: FileOutcome[];
   /** What Vitest printed. */
   output: string;
+  /** Whether the lane cannot run anything: the tests of the job have not run. */
+  laneFailed?: boolean;
 }
 
 /** What the runner sends to a lane. */

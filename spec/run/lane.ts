@@ -42,13 +42,18 @@ async function runJob(job: Job): Promise<JobOutcome> {
   // What the tests start inherits it.
   setPriority(job.niceness);
   let passed = false;
+  let laneFailed = false;
   try {
     for (const [file = '', ...args] of job.before) await execa(file, args, { stdin: 'ignore' });
+    // Vitest throws when what all files of the project need cannot be made, and does not try again.
+    laneFailed = true;
     passed = await runFiles(vitest, job);
+    laneFailed = false;
   } catch (error) {
     output += error instanceof Error ? (error.stack ?? error.message) : String(error);
   }
-  return { job, passed, durationMs: performance.now() - started, files: reporter.take(), output };
+  const durationMs = performance.now() - started;
+  return { job, passed, durationMs, files: reporter.take(), output, laneFailed };
 }
 
 async function runFiles(vitest: Vitest, { project, files }: Job): Promise<boolean> {

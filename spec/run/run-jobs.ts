@@ -21,12 +21,15 @@ export interface RunOptions {
 
 /**
  * Has all jobs run by lanes side by side. Each takes the longest that is left, so that all end at about the same time (Graham, "Bounds on
- * Multiprocessing Timing Anomalies", 1969). A job that fails, or the end of a lane, does not keep the others from running.
+ * Multiprocessing Timing Anomalies", 1969). A job that fails, or the end of a lane, does not keep the others from running: a lane that
+ * cannot work leaves its job to the others.
  */
 export async function runJobs(jobs: readonly Job[], options: RunOptions): Promise<void> {
   const { lanes, start, onOutcome, signal } = options;
   const isAborted = (): boolean => signal?.aborted === true;
   const queue = [...jobs].sort((a, b) => b.estimateMs - a.estimateMs);
+  let working = Math.min(lanes, jobs.length);
+
   const runLane = async (number: number): Promise<void> => {
     let lane: Lane | undefined;
     const stop = (): void => void lane?.stop();
@@ -38,13 +41,22 @@ export async function runJobs(jobs: readonly Job[], options: RunOptions): Promis
         if (isAborted()) break;
         outcome = await lane.run(job);
       } catch (error) {
-        outcome = { job, passed: false, durationMs: 0, files: [], output: String(error) };
+        const laneFailed = lane === undefined;
+        outcome = { job, passed: false, durationMs: 0, files: [], output: String(error), laneFailed };
       }
-      if (!isAborted()) onOutcome(outcome);
+      if (isAborted()) break;
+      onOutcome(outcome);
+      if (outcome.laneFailed !== true) continue;
+      if (working > 1) queue.unshift(job);
+      break;
     }
+    working--;
     await lane?.stop();
     signal?.removeEventListener('abort', stop);
   };
-  const numbers = Array.from({ length: Math.min(lanes, jobs.length) }, (_, number) => number);
-  await Promise.all(numbers.map(runLane));
+  await Promise.all(Array.from({ length: working }, (_, number) => runLane(number)));
+  if (isAborted()) return;
+  for (const job of queue) {
+    onOutcome({ job, passed: false, durationMs: 0, files: [], output: 'no lane is left to run it' });
+  }
 }

@@ -35,8 +35,8 @@ class TestLane implements Lane {
   }
 
   /** Ends the job that runs. */
-  async end(passed = true): Promise<void> {
-    if (this.#job) this.#end?.({ job: this.#job, passed, durationMs: 1, files: [], output: '' });
+  async end(passed = true, laneFailed = false): Promise<void> {
+    if (this.#job) this.#end?.({ job: this.#job, passed, durationMs: 1, files: [], output: '', laneFailed });
     await settle();
   }
 
@@ -106,6 +106,19 @@ describe('lanes', () => {
     await laneOf(1).end();
     await done;
     expect(laneOf(1).ran).toEqual(['short', 'tiny']);
+  });
+
+  it('leave their job to the others when they cannot run anything, and say so', async () => {
+    const { laneOf, names, done } = startRun(JOBS, 2);
+    await settle();
+    await laneOf(1).end(false, true);
+    expect(laneOf(1).stopped).toBe(1);
+    await laneOf(0).end();
+    await laneOf(0).end();
+    await laneOf(0).end(false, true);
+    await done;
+    expect(laneOf(0).ran).toEqual(['long', 'middle', 'short']);
+    expect(names()).toEqual(['middle false', 'long true', 'middle true', 'short false', 'tiny false']);
   });
 
   it('stop at once when they are told to, and begin nothing more', async () => {
