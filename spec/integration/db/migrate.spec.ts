@@ -93,11 +93,10 @@ describe('the migrations', () => {
 
 describe('the database of a preview, in which a constraint kept ports apart', () => {
   it('ends up with the same tables', async () => {
-    const earlier = FILES.filter(({ name }) => !name.endsWith('8_shared_ports.sql'));
-    expect(earlier).toHaveLength(FILES.length - 1);
-    await migrate(database.config, earlier);
+    const since = NAMES.indexOf('8_shared_ports');
+    await migrate(database.config, FILES.slice(0, since));
     await pool.query('ALTER TABLE instances ADD CONSTRAINT instances_port_key UNIQUE (port)');
-    expect(await migrate(database.config, FILES)).toEqual(['8_shared_ports']);
+    expect(await migrate(database.config, FILES)).toEqual(NAMES.slice(since));
     const upgraded = await describeSchema();
     await pool.query('DROP SCHEMA public CASCADE; CREATE SCHEMA public');
     await migrate(database.config, FILES);
