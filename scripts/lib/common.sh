@@ -46,6 +46,7 @@ read_host_conf() {
   : "${DATA_PATH:?}" "${RUN_PATH:?}" "${POSTGRES_ROOT:?}" "${UPLOAD_USER:?}"
   : "${IMAGE_UID_BASE:?}" "${INSTANCE_UID_BASE:?}" "${UID_COUNT:=1000000000}" "${LOCK_WAIT:=20}" "${STOP_WAIT:=60}"
   : "${MAX_UPLOAD_FILES:=1000000}"
+  limit_uid_count
   UPLOADS=${DATA_PATH}/image_uploads
   SNAPSHOTS=${DATA_PATH}/image_snapshots
   IMAGE_WORK=${DATA_PATH}/image_work
@@ -59,6 +60,28 @@ read_host_conf() {
   readonly DATA_PATH RUN_PATH POSTGRES_ROOT UPLOAD_USER IMAGE_UID_BASE INSTANCE_UID_BASE UID_COUNT LOCK_WAIT STOP_WAIT MAX_UPLOAD_FILES
   readonly UPLOADS SNAPSHOTS IMAGE_WORK INSTANCES INSTANCE_CONFIG
   host_conf_read=yes
+}
+
+# limit_uid_count: the two ranges must not meet, as those of quickstart did before it set UID_COUNT, nor pass
+# the highest uid (chown(2)).
+limit_uid_count() {
+  local distance=$((IMAGE_UID_BASE - INSTANCE_UID_BASE)) left
+  distance=${distance#-}
+  left=$((4294967295 - (IMAGE_UID_BASE > INSTANCE_UID_BASE ? IMAGE_UID_BASE : INSTANCE_UID_BASE)))
+  if [[ ${UID_COUNT} -gt ${distance} ]]; then UID_COUNT=${distance}; fi
+  if [[ ${UID_COUNT} -gt ${left} ]]; then UID_COUNT=${left}; fi
+}
+
+# require_uid ID: what is behind UID_COUNT may be another installation's.
+require_uid() {
+  [[ $1 -lt ${UID_COUNT} ]] || die "${EX_CONFIG}" "host.conf: id $1 is not below UID_COUNT=${UID_COUNT}"
+}
+
+# set_uid BASE ID: sets uid, the number of a user.
+# shellcheck disable=SC2034 # uid is the caller's
+set_uid() {
+  require_uid "$2"
+  uid=$(($1 + $2))
 }
 
 # For the scripts that work on the volume: when it is not mounted nothing may be written below its mount point.

@@ -4,12 +4,21 @@
 # form in which `iptables -S` prints them, so that nothing is written when nothing differs. Rules that are not ours stay as they
 # are. Sourced by a script that runs as root through sudo.
 
-# Who reaches the ports of instances, and what instances reach.
-# shellcheck disable=SC2034 # a script has to do with one of them, mostly
-readonly WHITELIST_CHAIN=DRAUPNIR-WHITELIST EGRESS_CHAIN=DRAUPNIR-EGRESS
+# A rule of the parent that calls a chain for a range: ours, or one of another installation.
+readonly RANGE_RULE='^-A [A-Z]+ (-m owner --uid-owner|-p tcp -m tcp --dport) ([0-9]+)[-:]([0-9]+) -j [^ ]+$'
 
 # How long a command waits for the lock of others who change rules, in seconds (iptables(8), --wait).
 readonly XTABLES_WAIT=5
+
+# name_chains: sets WHITELIST_CHAIN, for who reaches the ports of instances, and EGRESS_CHAIN, for what
+# instances reach. A name has at most 28 characters (iptables(8)).
+name_chains() {
+  : "${CHAIN_PREFIX:=DRAUPNIR}"
+  [[ ${CHAIN_PREFIX} =~ ^[A-Z][A-Z0-9-]{0,17}$ ]] \
+    || die "${EX_CONFIG}" 'host.conf: CHAIN_PREFIX must be 1 to 18 capital letters, digits and hyphens'
+  # shellcheck disable=SC2034 # most scripts need only one of them
+  readonly CHAIN_PREFIX WHITELIST_CHAIN=${CHAIN_PREFIX}-WHITELIST EGRESS_CHAIN=${CHAIN_PREFIX}-EGRESS
+}
 
 # list_families: iptables, and ip6tables unless the host has no IPv6. Without the programs there is nothing to do.
 list_families() {
@@ -38,20 +47,51 @@ print_rules() {
   if [[ ${lines} == *$'\n'* ]]; then printf '%s\n' "${lines#*$'\n'}"; fi
 }
 
-# are_first HOOKS RULES: whether the rules begin with the hooks and hold none of them again.
+# is_elsewhere RULE HOOKS: whether it is a hook for a range that meets none of ours, such as another
+# installation's: no packet matches both.
+is_elsewhere() {
+  local hook match from to
+  [[ $1 =~ ${RANGE_RULE} ]] || return 1
+  match=${BASH_REMATCH[1]} from=${BASH_REMATCH[2]} to=${BASH_REMATCH[3]}
+  while IFS= read -r hook; do
+    [[ ${hook} =~ ${RANGE_RULE} && ${BASH_REMATCH[1]} == "${match}" ]] || return 1
+    [[ ${BASH_REMATCH[3]} -lt ${from} || ${BASH_REMATCH[2]} -gt ${to} ]] || return 1
+  done <<<"$2"
+}
+
+# list_outdated HOOKS RULES: rules that call the chain of a hook for uids from the same number on, up to
+# another one: the hook of before UID_COUNT changed.
+list_outdated() {
+  local hook
+  while IFS= read -r hook; do
+    if [[ ${hook} != *' --uid-owner '* ]]; then continue; fi
+    grep -xE -e "${hook%-* -j *}-[0-9]+ -j ${hook##* }" <<<"$2" | grep -vxF -e "${hook}" || true
+  done <<<"$1"
+}
+
+# are_first HOOKS RULES: whether the rules begin with the hooks and hold none of them again. Only hooks of
+# other installations may precede: two that each insist on the first place would change places for ever.
 are_first() {
   local hooks=$1 rules=$2 rest
+  while is_elsewhere "${rules%%$'\n'*}" "${hooks}"; do
+    [[ ${rules} == *$'\n'* ]] || return 1
+    rules=${rules#*$'\n'}
+  done
   [[ ${rules}$'\n' == "${hooks}"$'\n'* ]] || return 1
+  if [[ ${hooks} == *' --uid-owner '* && -n $(list_outdated "${hooks}" "${rules}") ]]; then return 1; fi
   rest=${rules:${#hooks}}
   ! grep -qxF -e "${hooks}" <<<"${rest}"
 }
 
-# print_transaction CHAIN PARENT HOOKS RULES PARENT_RULES: for iptables-restore. To name the chain makes or empties it. Hooks that
-# stand somewhere are taken away, each as often as it stands there, and put at the top.
+# print_transaction CHAIN PARENT HOOKS RULES PARENT_RULES: for iptables-restore. To name the chain makes or
+# empties it. Hooks are deleted as often as they occur, outdated ones too, and inserted at the top.
 print_transaction() {
   local chain=$1 parent=$2 hooks=$3 rules=$4 parent_rules=$5
   printf '*filter\n:%s - [0:0]\n' "${chain}"
-  grep -xF -e "${hooks}" <<<"${parent_rules}" | sed 's/^-A/-D/' || true
+  {
+    grep -xF -e "${hooks}" <<<"${parent_rules}" || true
+    list_outdated "${hooks}" "${parent_rules}"
+  } | sed 's/^-A/-D/'
   tac <<<"${hooks}" | sed "s/^-A ${parent} /-I ${parent} 1 /"
   printf '%s\nCOMMIT\n' "${rules}"
 }

@@ -5,7 +5,7 @@
 
 # image_paths ID: sets uid, upload, work, snapshot, run, log, and errors, where the psql at work writes its own.
 image_paths() {
-  uid=$((IMAGE_UID_BASE + $1))
+  set_uid "${IMAGE_UID_BASE}" "$1"
   upload=${UPLOADS}/$1
   work=${IMAGE_WORK}/$1
   snapshot=${SNAPSHOTS}/$1

@@ -11,7 +11,7 @@ readonly LAST_MAJOR_WITH_COLLECTOR=14
 
 # instance_paths ID: sets uid, data, conf, run.
 instance_paths() {
-  uid=$((INSTANCE_UID_BASE + $1))
+  set_uid "${INSTANCE_UID_BASE}" "$1"
   data=${INSTANCES}/$1
   conf=${INSTANCE_CONFIG}/$1
   run=${RUN_PATH}/instances/$1
@@ -36,6 +36,12 @@ open_to_world() {
 
 # make_configuration_folder: files in it come to the group of the instance by themselves (inode(7), S_ISGID).
 make_configuration_folder() { install -d -m 2750 -g "${uid}" -- "${conf}"; }
+
+# regroup_configuration: after the numbers of the installation were changed, what Postgres reads has the group
+# of before.
+regroup_configuration() {
+  if [[ $(stat -c %g -- "${conf}") -ne ${uid} ]]; then chgrp -R -h -- "${uid}" "${conf}"; fi
+}
 
 # write_configuration ID PORT: everything Postgres reads but its data; readable by the instance, written by root only. An idle instance
 # keeps little memory: no larger buffers for WAL than a developer fills, and no process that waits for subscriptions.

@@ -2,13 +2,13 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { VERSION } from './support/api.ts';
 import { type Diagnosis, summarise } from './support/doctor.ts';
-import { getInstallation, SECRET } from './support/installation.ts';
+import { CHAIN_PREFIX, getInstallation, SECRET } from './support/installation.ts';
 import { Namespace } from './support/namespace.ts';
 import { Server } from './support/server.ts';
 import { writeServerConfig } from './support/server-config.ts';
 
 const CONFIG = 'doctor-firewall.toml';
-const CHAIN = 'DRAUPNIR-WHITELIST';
+const CHAIN = `${CHAIN_PREFIX}-WHITELIST`;
 
 /** The server's host: what happens to its rules happens to nobody else. It puts them right only when it starts. */
 let host: Namespace;
@@ -63,11 +63,7 @@ describe('doctor on a host whose server guards the ports', () => {
   });
 
   it.each([
-    [
-      'a rule is gone',
-      ['iptables', '-D', CHAIN, '3'],
-      'IPv4: lacks a rule: -A DRAUPNIR-WHITELIST -s 127.0.0.1/32 ',
-    ],
+    ['a rule is gone', ['iptables', '-D', CHAIN, '3'], `IPv4: lacks a rule: -A ${CHAIN} -s 127.0.0.1/32 `],
     [
       'a chain is empty',
       ['ip6tables', '-F', CHAIN],
@@ -81,7 +77,7 @@ describe('doctor on a host whose server guards the ports', () => {
     [
       'somebody else is let in',
       ['ip6tables', '-I', CHAIN, '3', '-s', '2001:db8::7', '-j', 'ACCEPT'],
-      'IPv6: has a rule that no record asks for: -A DRAUPNIR-WHITELIST -s 2001:db8::7/128 -j ACCEPT',
+      `IPv6: has a rule that no record asks for: -A ${CHAIN} -s 2001:db8::7/128 -j ACCEPT`,
     ],
   ])('tells when %s, until the server has put it right', async (_what, damage, expected) => {
     await host.run(damage);

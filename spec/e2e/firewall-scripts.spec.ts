@@ -5,17 +5,19 @@ import { createInterface } from 'node:readline';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Outcome } from './support/command.ts';
 import {
+  CHAIN_PREFIX,
   getInstallation,
   IMAGE_UID_BASE,
   INSTANCE_PORTS,
   INSTANCE_UID_BASE,
   SERVER_USER,
+  UID_COUNT,
 } from './support/installation.ts';
 import { Namespace } from './support/namespace.ts';
 
 const FAMILIES = ['iptables', 'ip6tables'] as const;
-const WHITELIST = 'DRAUPNIR-WHITELIST';
-const EGRESS = 'DRAUPNIR-EGRESS';
+const WHITELIST = `${CHAIN_PREFIX}-WHITELIST`;
+const EGRESS = `${CHAIN_PREFIX}-EGRESS`;
 const PORT = INSTANCE_PORTS.min;
 const RULES = [`192.0.2.7 ${PORT} ada@example.com`, `2001:db8::7 ${PORT} ada@example.com`];
 const SAME = 'iptables unchanged\nip6tables unchanged\n';
@@ -257,12 +259,53 @@ describe.each([
     };
     for (const path of attempts) {
       expect({ path, ...(await attempt(65_000, path)) }).toMatchObject({ path, exitCode: 0 });
-      for (const uid of [INSTANCE_UID_BASE + 7, IMAGE_UID_BASE + 999_999_999]) {
+      for (const uid of [INSTANCE_UID_BASE + 7, IMAGE_UID_BASE + UID_COUNT - 1]) {
         const outcome = await attempt(uid, path);
         expect({ path, uid, exitCode: outcome.exitCode }).toEqual({ path, uid, exitCode: 1 });
         expect(outcome.stderr).toMatch(/Connection refused|Operation not permitted/);
       }
     }
+  });
+
+  it('stand behind hooks of another installation, but not behind rules for their own range', async () => {
+    await apply(RULES);
+    await block();
+    const before = await listRules();
+    const owner = ['-m', 'owner', '--uid-owner'];
+    const firstPort = ['-p', 'tcp', '--dport', `${PORT}:${PORT + 1}`];
+    const lastUid = [...owner, `${IMAGE_UID_BASE + UID_COUNT - 1}-${IMAGE_UID_BASE + UID_COUNT}`];
+    for (const family of FAMILIES) {
+      await namespace.run([family, '-N', 'OTHER']);
+      await namespace.run([family, '-I', 'INPUT', '-p', 'tcp', '--dport', '16432:16631', '-j', 'OTHER']);
+      await namespace.run([family, '-I', 'OUTPUT', ...owner, '900000000-909999999', '-j', 'OTHER']);
+    }
+    expect(await apply(RULES)).toBe(SAME);
+    expect(await block()).toBe(SAME);
+    for (const family of FAMILIES) {
+      await namespace.run([family, '-I', 'INPUT', ...firstPort, '-j', 'OTHER']);
+      await namespace.run([family, '-I', 'OUTPUT', ...lastUid, '-j', 'OTHER']);
+    }
+    expect(await apply(RULES)).toBe('iptables changed\nip6tables changed\n');
+    expect(await block()).toBe('iptables changed\nip6tables changed\n');
+    for (const family of FAMILIES) {
+      const hooks = (await namespace.run([family, '-S']))
+        .split('\n')
+        .filter((line) => line.endsWith('-j OTHER'));
+      for (const hook of hooks) await namespace.run([family, ...hook.replace('-A', '-D').split(' ')]);
+      await namespace.run([family, '-X', 'OTHER']);
+    }
+    expect(await listRules()).toEqual(before);
+  });
+
+  it('take away what called the chain for more users than are ours', async () => {
+    await block();
+    const before = await listRules();
+    const earlier = `${INSTANCE_UID_BASE}-${INSTANCE_UID_BASE + 999_999_999}`;
+    for (const family of [...FAMILIES, ...FAMILIES]) {
+      await namespace.run([family, '-A', 'OUTPUT', '-m', 'owner', '--uid-owner', earlier, '-j', EGRESS]);
+    }
+    expect(await block()).toBe('iptables changed\nip6tables changed\n');
+    expect(await listRules()).toEqual(before);
   });
 
   it('heal after the whole ruleset is gone', async () => {

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { type Instance, VERSION } from './support/api.ts';
 import type { Outcome } from './support/command.ts';
 import { readHostState } from './support/host-state.ts';
-import { DEVELOPER, getInstallation } from './support/installation.ts';
+import { CHAIN_PREFIX, DEVELOPER, getInstallation } from './support/installation.ts';
 import { queryMetadata } from './support/metadata.ts';
 import { Namespace } from './support/namespace.ts';
 import { Server } from './support/server.ts';
@@ -20,7 +20,7 @@ const ALLY = { 4: '10.77.1.2', 6: 'fd77:1::2' } as const;
 const FAMILIES = [4, 6] as const;
 type Family = (typeof FAMILIES)[number];
 
-const CHAIN = 'DRAUPNIR-WHITELIST';
+const CHAIN = `${CHAIN_PREFIX}-WHITELIST`;
 const NETWORK = `enable_ip_whitelisting = true
 whitelist_reconcile_interval = "500ms"
 whitelist_address_ttl = "1h"`;

@@ -3,13 +3,15 @@ import type { Checked, Finding } from './finding.ts';
 import type { AddressRecord } from './records.ts';
 import type { View } from './view.ts';
 
-const CHAIN = 'DRAUPNIR-WHITELIST';
 /** States in which an instance's addresses are let in: all but the last. */
 const GONE = 'destroying';
 /** What a comment holds of an owner's name; the rest of a long one is left out. */
 const USER_LIMIT = 200;
 
-/** I5: chain DRAUPNIR-WHITELIST, IPv4 and IPv6, is called first and lets in the recorded addresses and nobody else. */
+/**
+ * I5: our chain, DRAUPNIR-WHITELIST by default, IPv4 and IPv6, is called first and lets in the recorded
+ * addresses and nobody else.
+ */
 export function checkFirewall(view: View, addresses: readonly AddressRecord[], range: PortRange): Checked {
   const families = view.inspection.hasIpv6 ? ([4, 6] as const) : ([4] as const);
   let count = 0;
@@ -39,7 +41,10 @@ function listDesired(
     if ((address.includes(':') ? 6 : 4) !== family) continue;
     const user = instance.userEmail.replaceAll(/[^A-Za-z0-9._+@-]/g, '_').slice(0, USER_LIMIT) || '_';
     const match = `-s ${address}/${family === 4 ? 32 : 128} -p tcp -m state --state NEW -m tcp --dport ${instance.port}`;
-    desired.set(`-A ${CHAIN} ${match} -m comment --comment "user: ${user}" -j ACCEPT`, instance.port);
+    desired.set(
+      `-A ${view.inspection.whitelistChain} ${match} -m comment --comment "user: ${user}" -j ACCEPT`,
+      instance.port,
+    );
   }
   return desired;
 }
@@ -50,9 +55,10 @@ function* checkFamily(
   desired: ReadonlyMap<string, number>,
   range: PortRange,
 ): Generator<Finding> {
+  const chain = view.inspection.whitelistChain;
   const report = (message: string): Finding => ({
     invariant: 'I5',
-    object: `chain ${CHAIN}, IPv${family}`,
+    object: `chain ${chain}, IPv${family}`,
     message,
     hint: 'a running server puts it right at its next round (whitelist_reconcile_interval): see its log if it does not',
   });
@@ -62,19 +68,19 @@ function* checkFamily(
     return;
   }
   const ports = `-p tcp -m tcp --dport ${range.min}:${range.max - 1}`;
-  const first = lines.find((line) => line.startsWith('-A INPUT '));
-  if (first !== `-A INPUT ${ports} -j ${CHAIN}`) yield report('is not called by the first rule of INPUT');
+  const first = lines.find((line) => line.startsWith('-A INPUT ') && !isElsewhere(line, range));
+  if (first !== `-A INPUT ${ports} -j ${chain}`) yield report('is not called by the first rule of INPUT');
 
-  const rules = lines.filter((line) => line.startsWith(`-A ${CHAIN} `));
+  const rules = lines.filter((line) => line.startsWith(`-A ${chain} `));
   const head = [`-i lo ${ports} -j ACCEPT`, `${ports} -m state --state RELATED,ESTABLISHED -j RETURN`];
   const tail = [`${ports} -m state --state NEW -j REJECT --reject-with tcp-reset`, `${ports} -j DROP`];
   const isFrame = (at: number, frame: string[]): boolean =>
-    frame.every((rule, index) => rules.at(at + index) === `-A ${CHAIN} ${rule}`);
+    frame.every((rule, index) => rules.at(at + index) === `-A ${chain} ${rule}`);
   if (rules.length < 4 || !isFrame(0, head) || !isFrame(-2, tail)) {
     yield report('does not begin or end with the rules that refuse everybody else');
   }
 
-  const frame = new Set([...head, ...tail].map((rule) => `-A ${CHAIN} ${rule}`));
+  const frame = new Set([...head, ...tail].map((rule) => `-A ${chain} ${rule}`));
   const found = new Set<string>();
   for (const rule of rules) {
     if (desired.has(rule) && !found.has(rule)) found.add(rule);
@@ -82,6 +88,16 @@ function* checkFamily(
       yield report(`has a rule that no record asks for: ${rule}`);
   }
   for (const rule of desired.keys()) if (!found.has(rule)) yield report(`lacks a rule: ${rule}`);
+}
+
+/**
+ * Whether a rule of INPUT calls a chain for other ports alone, as another installation's does: it may stand
+ * first.
+ */
+function isElsewhere(line: string, { min, max }: PortRange): boolean {
+  const [, from, to] =
+    /^-A INPUT -p tcp -m tcp --dport ([0-9]+):([0-9]+) -j [A-Za-z0-9_-]+$/.exec(line) ?? [];
+  return from !== undefined && (Number(to) < min || Number(from) >= max);
 }
 
 /** A rule for the port of something that comes or goes cannot be judged. */

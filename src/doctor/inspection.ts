@@ -103,6 +103,8 @@ export interface Inspection {
   readonly networks: readonly ImageNetwork[];
   readonly hasIpv6: boolean;
   readonly listeners: readonly Listener[];
+  /** Name of our chain for who reaches instances. */
+  readonly whitelistChain: string;
   readonly firewalls: readonly Firewall[];
   readonly busy: Busy;
 }

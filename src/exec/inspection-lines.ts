@@ -59,6 +59,7 @@ export function parseInspection(lines: readonly string[]): Inspection {
       ...get('tcp4').flatMap((line) => parseListener(line, 4)),
       ...get('tcp6').flatMap((line) => parseListener(line, 6)),
     ],
+    whitelistChain: get('chain')[0] ?? '',
     firewalls: [...parseFirewall(4, get('iptables')), ...parseFirewall(6, get('ip6tables'))],
     busy: parseBusy(fields('busy')),
   };

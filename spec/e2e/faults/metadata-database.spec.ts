@@ -8,7 +8,7 @@ import { DatabaseProxy } from '../support/database-proxy.ts';
 import { diagnose, summarise } from '../support/doctor.ts';
 import { CONVERGENCE_LIMIT_MS, FULL, measureConvergence, recordFaults } from '../support/faults.ts';
 import { query } from '../support/instance-client.ts';
-import { getInstallation, INSTANCE_UID_BASE } from '../support/installation.ts';
+import { CHAIN_PREFIX, getInstallation, INSTANCE_UID_BASE } from '../support/installation.ts';
 import { isAcceptable, Load } from '../support/load.ts';
 import { getMetadataCluster, queryMetadata } from '../support/metadata.ts';
 import { Namespace } from '../support/namespace.ts';
@@ -285,8 +285,9 @@ describe('the firewall of a server whose database is cut off', () => {
     });
     const guarded = await Server.start(installation, config, host);
     const countRules = async (): Promise<number> =>
-      (await host.run(['iptables', '-S', 'DRAUPNIR-WHITELIST'])).match(/-s 10\.0\.\d+\.\d+\/32 .*-j ACCEPT/g)
-        ?.length ?? 0;
+      (await host.run(['iptables', '-S', `${CHAIN_PREFIX}-WHITELIST`])).match(
+        /-s 10\.0\.\d+\.\d+\/32 .*-j ACCEPT/g,
+      )?.length ?? 0;
     try {
       await waitUntil('the rules stand', async () => (await countRules()) === 300);
       const before = proxy.cuts;

@@ -52,6 +52,9 @@ export const SUDOERS = `/etc/sudoers.d/${SERVER_USER}`;
 export const IMAGE_UID_BASE = 2_600_000_000 + SLOT * UID_COUNT;
 export const INSTANCE_UID_BASE = 2_700_000_000 + SLOT * UID_COUNT;
 
+/** What the names of its firewall chains begin with; the default in the first slot. */
+export const CHAIN_PREFIX = SLOT === 0 ? 'DRAUPNIR' : `DRAUPNIR-E${SLOT}`;
+
 /** From `min`, below `max`; outside of what the kernel gives to clients, so that they are free. */
 export const INSTANCE_PORTS = { min: 21_432 + SLOT * 200, max: 21_532 + SLOT * 200 };
 

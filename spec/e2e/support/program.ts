@@ -2,6 +2,7 @@ import { access, chmod, copyFile, cp, mkdir, readdir, readFile, writeFile } from
 import { join } from 'node:path';
 import { run } from './command.ts';
 import {
+  CHAIN_PREFIX,
   IMAGE_UID_BASE,
   INSTANCE_PORTS,
   INSTANCE_UID_BASE,
@@ -43,6 +44,7 @@ async function installScripts({ scripts, data, run: runPath, postgres }: Install
     MIN_INSTANCE_PORT: INSTANCE_PORTS.min,
     MAX_INSTANCE_PORT: INSTANCE_PORTS.max,
     UID_COUNT,
+    CHAIN_PREFIX,
     MAX_UPLOAD_FILES,
   };
   const lines = Object.entries(conf).map(([key, value]) => `${key}=${value}\n`);

@@ -489,6 +489,25 @@ describe('the check of the firewall', () => {
     expect(host.list()[0]).toBe(`I5 chain DRAUPNIR-WHITELIST, IPv4: ${message}`);
   });
 
+  it('lets hooks of other installations stand before its own, for other ports alone', () => {
+    const host = createHost();
+    rulesOf(host).splice(1, 0, '-A INPUT -p tcp -m tcp --dport 16432:16631 -j DRAUPNIR-16432-WHITELIST');
+    expect(host.list()).toEqual([]);
+    rulesOf(host).splice(1, 0, '-A INPUT -p tcp -m tcp --dport 7999:8431 -j OTHER');
+    expect(host.list()).toEqual([
+      'I5 chain DRAUPNIR-WHITELIST, IPv4: is not called by the first rule of INPUT',
+    ]);
+  });
+
+  it('goes by the chain that host.conf names', () => {
+    const host = createHost();
+    host.inspection.whitelistChain = 'MINE-WHITELIST';
+    expect(host.list()[0]).toBe('I5 chain MINE-WHITELIST, IPv4: is not called by the first rule of INPUT');
+    for (const { rules } of host.inspection.firewalls)
+      rules?.forEach((each, at) => ((rules as string[])[at] = each.replace('DRAUPNIR-', 'MINE-')));
+    expect(host.list()).toEqual([]);
+  });
+
   it('tells a missing chain', () => {
     const host = createHost();
     host.inspection.firewalls.pop();

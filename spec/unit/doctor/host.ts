@@ -41,6 +41,7 @@ export class Host {
     networks: [],
     hasIpv6: true,
     listeners: [{ family: 4, port: 22, uid: 0 }],
+    whitelistChain: 'DRAUPNIR-WHITELIST',
     firewalls: [],
     busy: { image: new Set(), instance: new Set() },
   };

@@ -33,6 +33,7 @@ network	81	2000000002	host	lo,eth0	2
 tcp4	   0: 00000000:1B5F 00000000:0000 0A 00000000:00000000 00:00000000 00000000 1000000007        0 604 1 0000000000000000 100 0 0 10 0
 ipv6
 tcp6	   1: 00000000000000000000000000000000:1B5F 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000 2707000001        0 605 1 0000000000000000 100 0 0 10 0
+chain	DRAUPNIR-WHITELIST
 iptables	-N DRAUPNIR-WHITELIST
 iptables	-A DRAUPNIR-WHITELIST -j DROP
 ip6tables	absent
@@ -81,6 +82,7 @@ describe('what the inspection prints', () => {
         { family: 4, port: 7007, uid: 1_000_000_007 },
         { family: 6, port: 7007, uid: 2_707_000_001 },
       ],
+      whitelistChain: 'DRAUPNIR-WHITELIST',
       firewalls: [
         { family: 4, rules: ['-N DRAUPNIR-WHITELIST', '-A DRAUPNIR-WHITELIST -j DROP'] },
         { family: 6, rules: undefined },
