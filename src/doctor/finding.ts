@@ -7,6 +7,7 @@ export const INVARIANTS = [
   'I5',
   'I6',
   'I7',
+  'I14',
   'installation',
   'records',
   'leftovers',

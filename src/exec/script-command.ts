@@ -17,6 +17,7 @@ export const SCRIPTS = {
   'draupnir-tidy-instance': 1,
   'draupnir-adopt-data': 0,
   'draupnir-inspect': 0,
+  'draupnir-list-installations': 0,
 } as const;
 
 export type Script = keyof typeof SCRIPTS;

@@ -11,8 +11,9 @@ import { openCredentials } from '../core/sealed-credentials.ts';
 import { listPendingMigrations } from '../db/migrate.ts';
 import { PgRecordReader } from '../db/record-reader.ts';
 import { checkInstallation } from '../doctor/check-installation.ts';
+import { checkOtherInstallations, sharesUsers } from '../doctor/check-other-installations.ts';
 import { examine, type ExaminationParts, type Examined, PATIENT_LOOKS_MS } from '../doctor/examination.ts';
-import type { Finding } from '../doctor/finding.ts';
+import type { Checked, Finding } from '../doctor/finding.ts';
 import { mark, type Repairer, treat, type Treated } from '../doctor/repair.ts';
 import { readAllocation } from '../exec/btrfs-allocation.ts';
 import { PgInstanceProber } from '../exec/instance-prober.ts';
@@ -27,6 +28,7 @@ import { listScriptsWithoutRule } from '../exec/sudo-rules.ts';
 import { createDatabaseConfig, listMigrations } from './database.ts';
 import { formatReport, formatReportAsJson } from './doctor-report.ts';
 import { checkHostConf } from './host-conf.ts';
+import { findOtherInstallations } from './other-installations.ts';
 import { becomeServerUser } from './server-user.ts';
 import { reportStartFailure } from './start-failure.ts';
 
@@ -71,22 +73,39 @@ interface Diagnosis {
 async function diagnose(config: ServerConfig, configFile: string, fix: boolean): Promise<Diagnosis> {
   await using opened = new AsyncDisposableStack();
   const scripts = new ScriptRunner(config.scriptsPath, config.scriptTimeoutMs);
-  const [facts, sealer, conf, records] = await Promise.all([
+  const [facts, sealer, conf, records, others] = await Promise.all([
     gatherFacts(config),
     openSealer(config),
     checkConf(config, configFile),
     connect(config, opened),
+    checkOthers(config, scripts),
   ]);
   const parts = records.value && composeParts(config, scripts, records.value, sealer.value);
   const examined: Attempt<Examined> = parts && !conf.finding ? await tryToExamine(parts) : {};
   const { value } = examined;
   const around = checkInstallation(facts, value?.inspection, config.scriptsPath, new Date());
   const outer = [sealer, conf, records, examined].flatMap(({ finding }) => finding ?? []);
-  const left = [...outer, ...around.findings].map(asLeft);
+  const left = [...outer, ...others.findings, ...around.findings].map(asLeft);
   if (!parts || !value) return { checked: {}, findings: left };
   const repairer = createRepairer(config, scripts, parts, sealer.value);
-  const treated = fix ? await repair(parts, value, repairer) : value.findings.map(asLeft);
-  return { checked: { ...value.checked, installation: around.count }, findings: [...treated, ...left] };
+  const treated = fix && others.allowsFix ? await repair(parts, value, repairer) : value.findings.map(asLeft);
+  const checked = { ...value.checked, I14: others.count, installation: around.count };
+  return { checked, findings: [...treated, ...left] };
+}
+
+/** Other installations of this host. That the script cannot be run is a finding of its own. */
+async function checkOthers(
+  config: ServerConfig,
+  scripts: ScriptRunner,
+): Promise<Checked & { readonly allowsFix: boolean }> {
+  try {
+    const others = await findOtherInstallations(config, scripts);
+    const checked = checkOtherInstallations(others.installations, others.scripts);
+    return { ...checked, allowsFix: !others.shared.some(({ overlaps }) => sharesUsers(overlaps)) };
+  } catch (error) {
+    if (!(error instanceof ScriptError)) throw error;
+    return { count: 0, findings: [], allowsFix: true };
+  }
 }
 
 async function repair(parts: ExaminationParts, examined: Examined, repairer: Repairer): Promise<Treated[]> {

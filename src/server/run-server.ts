@@ -21,6 +21,7 @@ import { checkHostConf } from './host-conf.ts';
 import { openListeners } from './listeners.ts';
 import { createLog } from './log.ts';
 import { notifyReady } from './notify-ready.ts';
+import { logSharedInstallations } from './other-installations.ts';
 import { loadConfigAsServerUser } from './server-user.ts';
 import { reportStartFailure } from './start-failure.ts';
 
@@ -54,6 +55,7 @@ export async function runServer(options: { configFile: string }): Promise<number
       log.warn({ dataPath: config.dataPath, hint }, 'files on the data volume could act on the host');
     }
     log.info({ version: VERSION, pid: process.pid }, 'starting');
+    const looking = logSharedInstallations(config, log);
 
     const errors = await openErrorReporter(config, log);
     // Closed last: it may still have reports to send.
@@ -80,6 +82,7 @@ export async function runServer(options: { configFile: string }): Promise<number
     for (const loop of composition.loops) loop.start();
     composition.warmUp();
     closeOnSignal(config, { composition, listeners, opened, log, errors });
+    await looking;
     await notifyReady(log);
     return await new Promise<number>(() => undefined);
   } catch (error) {
