@@ -3,20 +3,17 @@ import { chmod, copyFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs
 import { basename, dirname, join } from 'node:path';
 import { isSea } from 'node:sea';
 import { listAssets, readAsset } from '../assets.ts';
+import type { NumberRange } from '../core/host-installation.ts';
 import { createApiCertificate } from '../tls/api-certificate.ts';
-import { SERVER_USER, UPLOAD_USER } from './accounts.ts';
+import { getHostConfPath } from './host-conf.ts';
 import { run } from './host.ts';
 import type { Layout } from './layout.ts';
 import { writeMade } from './made.ts';
 import type { Made } from './made.ts';
-import { POSTGRES_ROOT } from './postgres-programs.ts';
 
 /** The API listens on this host alone. */
 const API_HOST = 'localhost';
 const API_LIFETIME_DAYS = 365;
-/** Far above those of a packaged installation (scripts/host.conf.example), so that both fit on one machine. */
-const INSTANCE_UID_BASE = 3_000_000_000;
-const IMAGE_UID_BASE = 3_500_000_000;
 
 /** What clients of the installation need to know. */
 export interface Access {
@@ -25,23 +22,24 @@ export interface Access {
 }
 
 /** Puts the program, its scripts, configuration and certificate in place; safe to repeat over an older one. */
-export async function install(layout: Layout, made: Made, ports: Ports): Promise<Access> {
+export async function install(layout: Layout, made: Made, plan: Plan): Promise<Access> {
   if (!isSea())
     throw new Error('quickstart runs from the built program alone: make build, then dist/draupnir');
   await installProgram(layout);
-  await installScripts(layout);
+  await installScripts(layout, plan.hostConf);
   await installSudoers(layout, made);
-  const access = { url: `https://${API_HOST}:${ports.api}`, secret: await getSecret(layout) };
-  await installConfiguration(layout, ports, access.secret);
+  const access = { url: `https://${API_HOST}:${plan.apiPort}`, secret: await getSecret(layout) };
+  await installConfiguration(layout, plan, access.secret);
   await installClient(layout, access);
   return access;
 }
 
-/** Ports of the installation; instances from `instanceMin`, below `instanceMax`. */
-export interface Ports {
-  api: number;
-  instanceMin: number;
-  instanceMax: number;
+/** What is the installation's own on this host. */
+export interface Plan {
+  apiPort: number;
+  instancePorts: NumberRange;
+  /** Text of host.conf. */
+  hostConf: string;
 }
 
 async function installProgram(layout: Layout): Promise<void> {
@@ -53,7 +51,7 @@ async function installProgram(layout: Layout): Promise<void> {
   await rename(draft, layout.program);
 }
 
-async function installScripts(layout: Layout): Promise<void> {
+async function installScripts(layout: Layout, hostConf: string): Promise<void> {
   for (const name of listAssets('scripts')) {
     if (name.startsWith('scripts/dev/')) continue;
     const target = join(layout.dir, name);
@@ -61,16 +59,7 @@ async function installScripts(layout: Layout): Promise<void> {
     await writeFile(target, readAsset(name));
     await chmod(target, /\.(sh|sql|example|pl|txt)$/.test(name) ? 0o644 : 0o755);
   }
-  const conf = {
-    DATA_PATH: layout.data,
-    RUN_PATH: layout.run,
-    POSTGRES_ROOT,
-    UPLOAD_USER,
-    IMAGE_UID_BASE,
-    INSTANCE_UID_BASE,
-  };
-  const lines = Object.entries(conf).map(([key, value]) => `${key}=${value}\n`);
-  await writeFile(join(layout.scripts, 'host.conf'), lines.join(''), { mode: 0o644 });
+  await writeFile(getHostConfPath(layout), hostConf, { mode: 0o644 });
   await mkdir(dirname(layout.anonymisationScript), { recursive: true, mode: 0o755 });
   await writeFile(layout.anonymisationScript, readAsset(`sample/${basename(layout.anonymisationScript)}`));
 }
@@ -78,10 +67,9 @@ async function installScripts(layout: Layout): Promise<void> {
 async function installSudoers(layout: Layout, made: Made): Promise<void> {
   const rules = readAsset('scripts/sudoers.example')
     .toString()
-    .replaceAll('@USER@', SERVER_USER)
+    .replaceAll('@USER@', layout.serverUser)
     .replaceAll('@SCRIPTS@', layout.scripts);
-  // A name without a dot: sudo skips others (sudoers(5), "Including other files").
-  made.sudoers = `/etc/sudoers.d/draupnir-quickstart${layout.dir.replaceAll(/[^A-Za-z0-9]+/g, '-')}`;
+  if (made.sudoers === '') made.sudoers = nameSudoersFile(layout.dir);
   await writeMade(layout, made);
   const draft = join(layout.dir, 'sudoers.new');
   await writeFile(draft, rules, { mode: 0o440 });
@@ -90,16 +78,24 @@ async function installSudoers(layout: Layout, made: Made): Promise<void> {
   await rm(draft);
 }
 
+/**
+ * A name for every directory, without a dot: sudo skips those with one (sudoers(5), "Including other files").
+ */
+function nameSudoersFile(dir: string): string {
+  const name = dir.replaceAll(/[-._]/g, (character) => `_${character.charCodeAt(0).toString(16)}`);
+  return `/etc/sudoers.d/draupnir-quickstart${name.replaceAll('/', '-')}`;
+}
+
 /** The secret of an earlier run goes on, so that clients need not be told. */
 async function getSecret(layout: Layout): Promise<string> {
   const env = await readFile(layout.env, 'utf8').catch(() => '');
   return /^DRAUPNIR_SECRET='([^']+)'$/m.exec(env)?.[1] ?? randomBytes(24).toString('hex');
 }
 
-async function installConfiguration(layout: Layout, ports: Ports, secret: string): Promise<void> {
+async function installConfiguration(layout: Layout, plan: Plan, secret: string): Promise<void> {
   await mkdir(dirname(layout.config), { recursive: true, mode: 0o755 });
   await mkdir(dirname(layout.serverLog), { recursive: true, mode: 0o755 });
-  await run(['install', '-d', '-m', '0700', '-o', SERVER_USER, '-g', SERVER_USER, layout.state]);
+  await run(['install', '-d', '-m', '0700', '-o', layout.serverUser, '-g', layout.serverUser, layout.state]);
   const api = await createApiCertificate({
     hostnames: [API_HOST, '127.0.0.1', '::1'],
     now: new Date(),
@@ -108,15 +104,15 @@ async function installConfiguration(layout: Layout, ports: Ports, secret: string
   await writeFile(layout.apiCa, api.ca, { mode: 0o644 });
   await writeFile(layout.apiCertificate, api.certificate, { mode: 0o644 });
   const toml = `# Made by draupnir quickstart; every key is explained in sample/config.toml.
-database_url = "host=${layout.metadata} user=${SERVER_USER} dbname=draupnir"
+database_url = "host=${layout.metadata} user=${layout.serverUser} dbname=draupnir"
 data_path = "${layout.data}"
 environment = "quickstart"
 shared_secret = "${secret}"
 trusted_user_email_domain = "@example.com"
 public_hostname = "${API_HOST}"
 clean_interval = "30m"
-min_instance_port = ${ports.instanceMin}
-max_instance_port = ${ports.instanceMax}
+min_instance_port = ${plan.instancePorts.from}
+max_instance_port = ${plan.instancePorts.to + 1}
 # The network of this machine stays as it is.
 block_instance_egress = false
 scripts_path = "${layout.scripts}"
@@ -124,24 +120,24 @@ encryption_key_file = "${join(layout.state, 'encryption.key')}"
 audit_log = "${join(layout.state, 'audit.log')}"
 
 [http]
-listen_address = "${API_HOST}:${ports.api}"
+listen_address = "${API_HOST}:${plan.apiPort}"
 tls_certificate = "${layout.apiCertificate}"
 tls_private_key = "${layout.apiKey}"
 
 [oauth]
-redirect_url = "https://${API_HOST}:${ports.api}/oauth_callback"
+redirect_url = "https://${API_HOST}:${plan.apiPort}/oauth_callback"
 client_id = "not-used-by-quickstart"
 client_secret = "not-used-by-quickstart"
 enabled = false
 `;
-  await writeForServer(layout.apiKey, api.key);
-  await writeForServer(layout.config, toml);
+  await writeForServer(layout, layout.apiKey, api.key);
+  await writeForServer(layout, layout.config, toml);
 }
 
 /** Readable by root and the server's user only. */
-async function writeForServer(file: string, content: string): Promise<void> {
+async function writeForServer(layout: Layout, file: string, content: string): Promise<void> {
   await writeFile(file, '', { mode: 0o600 });
-  await run(['chown', `root:${SERVER_USER}`, file]);
+  await run(['chown', `root:${layout.serverUser}`, file]);
   await chmod(file, 0o640);
   await writeFile(file, content);
 }
@@ -162,6 +158,7 @@ DRAUPNIR_SETTINGS='${layout.settings}' NODE_EXTRA_CA_CERTS='${layout.apiCa}' exe
     DRAUPNIR_SECRET: access.secret,
     DRAUPNIR_DATA: layout.data,
     DRAUPNIR_CLI: layout.cli,
+    DRAUPNIR_UPLOAD_USER: layout.uploadUser,
   };
   const lines = Object.entries(env).map(([key, value]) => `${key}='${value}'\n`);
   await writeFile(layout.env, lines.join(''), { mode: 0o600 });

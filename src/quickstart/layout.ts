@@ -1,16 +1,27 @@
 import { join } from 'node:path';
 
 /**
- * Where a quickstart installation keeps what: everything is below one directory. Users other than root own `metadata`, `state`
- * and `source`, below which root opens no file, and the uploads and instances in `data`.
+ * Where a quickstart installation keeps what, and as whom: everything is below one directory. Users other than root own
+ * `metadata`, `state` and `source`, below which root opens no file, and the uploads and instances in `data`.
  */
 export type Layout = ReturnType<typeof createLayout>;
+
+/** The users of an installation. */
+export interface Accounts {
+  /** Runs the server and its database. */
+  server: string;
+  /** Copies backups into the upload directories. */
+  upload: string;
+}
+
+/** Of the first installation of a host. */
+export const USUAL_ACCOUNTS: Accounts = { server: 'draupnir', upload: 'draupnir-upload' };
 
 /** Sockets lie below the directory, and the name of a socket is limited to 107 bytes (unix(7)). */
 const MAX_DIR_LENGTH = 50;
 
 /** Names of all parts below `dir`. Throws with a reason when the directory cannot serve. */
-export function createLayout(dir: string) {
+export function createLayout(dir: string, accounts: Accounts = USUAL_ACCOUNTS) {
   if (!/^(\/[A-Za-z0-9._-]+)+$/.test(dir) || dir.split('/').some((part) => /^\.+$/.test(part))) {
     throw new Error(`${dir}: must be an absolute path of letters, digits, ".", "_" and "-"`);
   }
@@ -20,6 +31,8 @@ export function createLayout(dir: string) {
   const at = (...parts: string[]): string => join(dir, ...parts);
   return {
     dir,
+    serverUser: accounts.server,
+    uploadUser: accounts.upload,
     /** What was made outside the directory, for `--down`. */
     made: at('made.json'),
     program: at('bin', 'draupnir'),

@@ -1,9 +1,14 @@
 import { readFile, writeFile } from 'node:fs/promises';
-import type { Layout } from './layout.ts';
+import type { Accounts, Layout } from './layout.ts';
 
 /** What quickstart has made outside its directory. Written before a thing is made, so that `--down` finds it in any case. */
 export interface Made {
   users: string[];
+  /**
+   * Whose processes and files are this installation's, made here or not; absent where they are the usual
+   * ones.
+   */
+  accounts?: Accounts;
   sudoers: string;
   /** Process ids of what was started, by name. */
   processes: Record<string, number>;

@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { SERVER_USER } from './accounts.ts';
 import { isRunning, startDaemon, stopDaemon, waitUntilReady } from './daemon.ts';
 import type { Daemon } from './daemon.ts';
 import { asUser, removeTree, run, succeeds } from './host.ts';
@@ -9,10 +8,11 @@ import type { Made } from './made.ts';
 /** Makes and starts the private Postgres for the metadata: a socket in its own directory, no port. */
 export async function startMetadataDatabase(layout: Layout, made: Made, bin: string): Promise<void> {
   const daemon = describeMetadataDatabase(layout, bin);
-  if (!(await succeeds(asUser(SERVER_USER, ['test', '-e', join(layout.metadata, 'PG_VERSION')])))) {
-    await run(['install', '-d', '-m', '0700', '-o', SERVER_USER, '-g', SERVER_USER, layout.metadata]);
+  const user = layout.serverUser;
+  if (!(await succeeds(asUser(user, ['test', '-e', join(layout.metadata, 'PG_VERSION')])))) {
+    await run(['install', '-d', '-m', '0700', '-o', user, '-g', user, layout.metadata]);
     await run([join(bin, 'initdb'), '-D', layout.metadata, '-E', 'UTF8', '--no-locale', '-A', 'peer'], {
-      user: SERVER_USER,
+      user: layout.serverUser,
     }).catch(async (error: unknown) => {
       await removeTree(layout.metadata);
       throw error;
@@ -43,7 +43,7 @@ export async function stopMetadataDatabase(layout: Layout, made: Made, bin: stri
 function describeMetadataDatabase(layout: Layout, bin: string): Daemon {
   return {
     name: 'metadata database',
-    user: SERVER_USER,
+    user: layout.serverUser,
     argv: [join(bin, 'postgres'), '-D', layout.metadata, '-k', layout.metadata, '-c', 'listen_addresses='],
     logFile: layout.metadataLog,
   };
@@ -52,7 +52,7 @@ function describeMetadataDatabase(layout: Layout, bin: string): Daemon {
 /** psql as the server's user, whom alone the database knows (peer authentication). */
 function asOwner(layout: Layout): string[] {
   return [
-    ...asUser(SERVER_USER, ['psql', '-X', '-A', '-t', '-q']),
+    ...asUser(layout.serverUser, ['psql', '-X', '-A', '-t', '-q']),
     ...['-v', 'ON_ERROR_STOP=1', '-h', layout.metadata],
   ];
 }

@@ -1,20 +1,21 @@
 import { createServer } from 'node:net';
-import { readFile } from 'node:fs/promises';
-import type { Ports } from './installation.ts';
-import type { Layout } from './layout.ts';
+import { intersect, type HostInstallation } from '../core/host-installation.ts';
 
-const FIRST_API_PORT = 8443;
-const INSTANCE_MIN = 16_432;
-const INSTANCE_COUNT = 200;
+/** Above the port of a packaged installation, 8443, which may come later. */
+const FIRST_API_PORT = 18_443;
+const COUNT = 200;
 
-/** Ports for the installation: those of an earlier run, else the API gets the first free one from 8443. */
-export async function choosePorts(layout: Layout): Promise<Ports> {
-  const instances = { instanceMin: INSTANCE_MIN, instanceMax: INSTANCE_MIN + INSTANCE_COUNT };
-  const config = await readFile(layout.config, 'utf8').catch(() => '');
-  const earlier = /^listen_address = ".*:([0-9]+)"$/m.exec(config)?.[1];
-  if (earlier !== undefined) return { api: Number(earlier), ...instances };
-  for (let port = FIRST_API_PORT; port < FIRST_API_PORT + INSTANCE_COUNT; port++) {
-    if (await canListen(port)) return { api: port, ...instances };
+/**
+ * A port for the API that is free now, and that none of these installations has for itself. Throws when there
+ * is none.
+ */
+export async function chooseApiPort(others: readonly HostInstallation[]): Promise<number> {
+  for (let port = FIRST_API_PORT; port < FIRST_API_PORT + COUNT; port++) {
+    const isTaken = others.some(
+      ({ apiPort, instancePorts }) =>
+        apiPort === port || (instancePorts && intersect(instancePorts, { from: port, to: port })),
+    );
+    if (!isTaken && (await canListen(port))) return port;
   }
   throw new Error(`no free port for the API from ${FIRST_API_PORT} on`);
 }

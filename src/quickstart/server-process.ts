@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises';
 import { request } from 'node:https';
-import { SERVER_USER } from './accounts.ts';
 import { findProcesses, startDaemon, stopDaemon, waitUntilReady } from './daemon.ts';
 import type { Daemon } from './daemon.ts';
 import type { Layout } from './layout.ts';
@@ -28,7 +27,7 @@ export async function stopServer(layout: Layout, made: Made): Promise<void> {
 function describeServer(layout: Layout): Daemon {
   return {
     name: 'server',
-    user: SERVER_USER,
+    user: layout.serverUser,
     argv: [layout.program, 'server', '--config', layout.config],
     logFile: layout.serverLog,
   };

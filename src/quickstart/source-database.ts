@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import { readAsset } from '../assets.ts';
-import { UPLOAD_USER } from './accounts.ts';
 import { removeTree, run } from './host.ts';
 import type { Layout } from './layout.ts';
 import { sampleTables } from './sample-data.ts';
@@ -21,7 +20,17 @@ export class SourceDatabase {
 
   async start(): Promise<void> {
     await this.remove();
-    await run(['install', '-d', '-m', '0700', '-o', UPLOAD_USER, '-g', UPLOAD_USER, this.#layout.source]);
+    await run([
+      'install',
+      '-d',
+      '-m',
+      '0700',
+      '-o',
+      this.#layout.uploadUser,
+      '-g',
+      this.#layout.uploadUser,
+      this.#layout.source,
+    ]);
     await this.#run('initdb', '-D', this.#data, '-U', 'postgres', '-E', 'UTF8', '--no-locale', '--no-sync');
     // It is thrown away in a minute: nothing has to survive a power cut.
     const settings = '-c listen_addresses= -c fsync=off -c synchronous_commit=off -c max_wal_size=4GB';
@@ -51,7 +60,7 @@ export class SourceDatabase {
   async copyBackup(target: string): Promise<void> {
     const files = ['-mindepth', '1', '-maxdepth', '1', '-type', 'f'];
     await run(['find', this.#backup, ...files, '-exec', 'cp', '-t', target, '--', '{}', '+'], {
-      user: UPLOAD_USER,
+      user: this.#layout.uploadUser,
     });
   }
 
@@ -67,13 +76,16 @@ export class SourceDatabase {
   }
 
   #run(program: string, ...args: string[]): Promise<string> {
-    return run([join(this.#bin, program), ...args], { user: UPLOAD_USER });
+    return run([join(this.#bin, program), ...args], { user: this.#layout.uploadUser });
   }
 
   async #psql(database: string, args: string[], input?: string | Iterable<string>): Promise<string> {
     const connection = ['-h', this.#layout.source, '-U', 'postgres', '-d', database];
     const argv = ['psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', ...connection, ...args];
-    const output = await run(argv, { user: UPLOAD_USER, ...(input === undefined ? {} : { input }) });
+    const output = await run(argv, {
+      user: this.#layout.uploadUser,
+      ...(input === undefined ? {} : { input }),
+    });
     return output.trim();
   }
 }
