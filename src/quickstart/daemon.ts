@@ -37,7 +37,10 @@ export async function startDaemon(layout: Layout, made: Made, daemon: Daemon): P
   }
 }
 
-/** Waits until `ready` answers true. Throws with the end of the log when the process ends before, or time runs out. */
+/**
+ * Waits until `ready` answers true. Throws with the end of the log when the process ends before, or time runs out. At
+ * first the process may still be setpriv(1), which becomes the daemon.
+ */
 export async function waitUntilReady(
   daemon: Daemon,
   pid: number,
@@ -45,7 +48,7 @@ export async function waitUntilReady(
 ): Promise<void> {
   const deadline = performance.now() + 60_000;
   while (!(await ready())) {
-    if (!(await isRunning(pid, daemon)) || performance.now() > deadline) {
+    if (!(await isAlive(pid)) || performance.now() > deadline) {
       const log = await readFile(daemon.logFile, 'utf8');
       throw new Error(`the ${daemon.name} does not start; ${daemon.logFile} ends with:\n${log.slice(-2000)}`);
     }
@@ -76,15 +79,14 @@ export async function stopDaemon(
 
 /** Whether the process lives and is that program: after a reboot its id may belong to another. */
 export async function isRunning(pid: number, daemon: Pick<Daemon, 'argv'>): Promise<boolean> {
-  try {
-    const [command, stat] = await Promise.all([
-      readFile(`/proc/${pid}/cmdline`, 'utf8'),
-      readFile(`/proc/${pid}/stat`, 'utf8'),
-    ]);
-    return command.startsWith(`${daemon.argv[0] ?? ''}\0`) && !/\) [ZX] /.test(stat);
-  } catch {
-    return false;
-  }
+  const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+  return command.startsWith(`${daemon.argv[0] ?? ''}\0`) && (await isAlive(pid));
+}
+
+/** Whether there is such a process, and it is more than an entry in the table (proc_pid_stat(5)). */
+async function isAlive(pid: number): Promise<boolean> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
+  return stat !== undefined && !/\) [ZX] /.test(stat);
 }
 
 /** Process ids of all that run with exactly this command line, whoever has started them. */
