@@ -41,7 +41,11 @@ export function describeMaterials(root: string, metafiles: readonly Metafile[]):
   return `${new JsonSerializer(form).serialize(bom, { sortLists: true, space: 2 })}\n`;
 }
 
-function describe({ name, version, license }: Manifest, type: ComponentType, kind: 'npm' | 'generic'): Component {
+function describe(
+  { name, version, license }: Manifest,
+  type: ComponentType,
+  kind: 'npm' | 'generic',
+): Component {
   const [, group, local = name] = /^(@[^/]+)\/(.+)$/.exec(name) ?? [];
   // Package URL specification, "npm": the @ of a scope is encoded.
   const purl = `pkg:${kind}/${name.replace('@', '%40')}@${version}`;

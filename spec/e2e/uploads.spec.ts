@@ -68,18 +68,21 @@ describe.concurrent('a backup of any major', () => {
     return [Number(major), Object.values(chosen).join(' '), chosen];
   });
 
-  it.each(majors)('%i, in form %s, becomes an instance in which all works that works outside', async (major, _what, form) => {
-    const source = await Source.create(getInstallation(), `major-${major}`, major, {
-      rolePostgres: !form.odd,
-    });
-    const extensions = await listExtensions(source.cluster);
-    expect(extensions.split('\n').length).toBeGreaterThan(35);
-    const instance = await makeInstance(await pack(source, form));
-    const [version] = await query(instance, 'SHOW server_version_num');
-    expect(Math.floor(Number(version) / 10_000)).toBe(major);
-    await expectAnonymised(instance);
-    await exercise(instance, major, extensions);
-  });
+  it.each(majors)(
+    '%i, in form %s, becomes an instance in which all works that works outside',
+    async (major, _what, form) => {
+      const source = await Source.create(getInstallation(), `major-${major}`, major, {
+        rolePostgres: !form.odd,
+      });
+      const extensions = await listExtensions(source.cluster);
+      expect(extensions.split('\n').length).toBeGreaterThan(35);
+      const instance = await makeInstance(await pack(source, form));
+      const [version] = await query(instance, 'SHOW server_version_num');
+      expect(Math.floor(Number(version) / 10_000)).toBe(major);
+      await expectAnonymised(instance);
+      await exercise(instance, major, extensions);
+    },
+  );
 });
 
 describe('a backup by pg_basebackup', () => {
