@@ -7,7 +7,13 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { decodeOutput, formatProgram } from './support/attacker.ts';
 import { Cluster } from './support/cluster.ts';
 import { run } from './support/command.ts';
-import { getInstallation, INSTANCE_UID_BASE, SERVER_USER, UPLOAD_USER } from './support/installation.ts';
+import {
+  CHAIN_PREFIX,
+  getInstallation,
+  INSTANCE_UID_BASE,
+  SERVER_USER,
+  UPLOAD_USER,
+} from './support/installation.ts';
 import { Namespace } from './support/namespace.ts';
 import { waitUntil } from './support/wait.ts';
 
@@ -222,7 +228,7 @@ describe.each([13, 14])('the statistics collector of Postgres %i, which sends UD
       expect(await block()).toBe('iptables changed\nip6tables changed\n');
       await postgres.expectStatistics();
       const rules = async (): Promise<number> =>
-        (await namespace.run(['iptables', '-S', 'DRAUPNIR-EGRESS'])).split('-m bpf').length - 1;
+        (await namespace.run(['iptables', '-S', `${CHAIN_PREFIX}-EGRESS`])).split('-m bpf').length - 1;
       expect(await rules()).toBe(1);
       await startService();
       const neighbour = asUid(postgres.uid + 10);

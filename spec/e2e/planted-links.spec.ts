@@ -279,7 +279,7 @@ describe('a script', () => {
       expect(stderr).toBe('');
       const owners = await run(['stat', '-c', '%n %u %A', data, ...folders]);
       expect(owners).toBe(
-        `${data} 0 drwxr-xr-x\n${folders[0]} 0 drwxr-xr-x\n${folders[1]} 0 drwx------\n${folders[2]} 0 drwx--x--x\n`,
+        `${data} 0 drwxr-xr-x\n${folders[0]} 0 drwxr-x---\n${folders[1]} 0 drwx------\n${folders[2]} 0 drwx--x--x\n`,
       );
     } finally {
       await run(['btrfs', '-q', 'subvolume', 'delete', data]);

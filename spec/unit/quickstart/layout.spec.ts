@@ -6,7 +6,8 @@ const layout = createLayout('/srv/quickstart');
 
 describe('the layout of a quickstart', () => {
   it('keeps what root opens out of the directories of other users (I15)', () => {
-    const { dir, metadata, state, source, data, run, ...others } = layout;
+    const { dir, serverUser, uploadUser, metadata, state, source, data, run, ...others } = layout;
+    expect([serverUser, uploadUser]).toEqual(['draupnir', 'draupnir-upload']);
     const foreign = [metadata, state, source, data, run];
     const inForeign = Object.entries(others).filter(([, path]) =>
       foreign.some((directory) => path.startsWith(directory + sep)),
