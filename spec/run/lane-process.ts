@@ -43,13 +43,14 @@ export class LaneProcess implements Lane {
     return (await this.#receive()) as JobOutcome;
   }
 
-  /** Ends what runs and resolves when the lane has removed what it made. May be called twice. */
+  /** Ends what runs and resolves when the lane has removed what it made. Throws when it cannot. May be called twice. */
   async stop(): Promise<void> {
     if (!this.isRunning) return;
     this.#send({ kind: 'stop' });
     const timer = setTimeout(() => this.#child.kill('SIGKILL'), STOP_MS);
     await this.#ended;
     clearTimeout(timer);
+    if (this.#child.exitCode !== 0) throw new Error('a lane has not removed all that it made');
   }
 
   #send(order: Order): void {

@@ -12,6 +12,9 @@ import { createVitest, DefaultReporter, type Vitest } from 'vitest/node';
 import type { Job, JobOutcome, Order } from './job.ts';
 import { OutcomeReporter } from './outcome-reporter.ts';
 
+const KILL_INTERVAL_MS = 200;
+
+const stopping = new AbortController();
 const reporter = new OutcomeReporter();
 let output = '';
 const sink = new Writable({
@@ -30,9 +33,10 @@ for (const name of ['SIGINT', 'SIGTERM'] as const) {
   process.on(name, () => void stop());
 }
 process.on('disconnect', () => void stop());
+let running: Promise<unknown> = Promise.resolve();
 process.on('message', (order: Order) => {
   if (order.kind === 'stop') void stop();
-  else void runJob(order.job).then((outcome) => process.send?.(outcome));
+  else running = runJob(order.job).then((outcome) => process.send?.(outcome));
 });
 process.send?.('ready');
 
@@ -44,7 +48,9 @@ async function runJob(job: Job): Promise<JobOutcome> {
   let passed = false;
   let laneFailed = false;
   try {
-    for (const [file = '', ...args] of job.before) await execa(file, args, { stdin: 'ignore' });
+    for (const [file = '', ...args] of job.before) {
+      await execa(file, args, { stdin: 'ignore', cancelSignal: stopping.signal });
+    }
     // Vitest throws when what all files of the project need cannot be made, and does not try again.
     laneFailed = true;
     passed = await runFiles(vitest, job);
@@ -66,14 +72,19 @@ async function runFiles(vitest: Vitest, { project, files }: Job): Promise<boolea
   return unhandledErrors.length === 0 && ran.length === ids.size && ran.every((module) => module.ok());
 }
 
-let stopping = false;
-
-/** Ends the tests that run, and removes what the lane has made. */
+/** Ends the tests that run, and removes what the lane has made; the exit code is 1 when that fails. */
 async function stop(): Promise<void> {
-  if (stopping) return;
-  stopping = true;
-  await endWorkers();
+  if (stopping.signal.aborted) return;
+  stopping.abort();
+  // One may be about to start, after the installation has been made.
+  const timer = setInterval(() => void endWorkers(), KILL_INTERVAL_MS);
+  await running;
+  clearInterval(timer);
+  output = '';
+  // Vitest sets it for tests that failed, too.
+  process.exitCode = 0;
   await vitest.close();
+  if (process.exitCode !== 0) process.stderr.write(output);
   process.exit();
 }
 

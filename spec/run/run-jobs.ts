@@ -6,7 +6,7 @@ export interface Lane {
   readonly isRunning: boolean;
   /** Throws when it ends meanwhile. */
   run(job: Job): Promise<JobOutcome>;
-  /** Ends what runs. May be called twice. */
+  /** Ends what runs, and removes what was made for it. May be called twice; throws when something is left. */
   stop(): Promise<void>;
 }
 
@@ -32,7 +32,7 @@ export async function runJobs(jobs: readonly Job[], options: RunOptions): Promis
 
   const runLane = async (number: number): Promise<void> => {
     let lane: Lane | undefined;
-    const stop = (): void => void lane?.stop();
+    const stop = (): void => void lane?.stop().catch(() => undefined);
     signal?.addEventListener('abort', stop);
     for (let job = queue.shift(); job !== undefined && !isAborted(); job = queue.shift()) {
       let outcome: JobOutcome;
@@ -51,8 +51,11 @@ export async function runJobs(jobs: readonly Job[], options: RunOptions): Promis
       break;
     }
     working--;
-    await lane?.stop();
     signal?.removeEventListener('abort', stop);
+    await lane?.stop().catch((error: unknown) => {
+      const job = { project: 'cleanup', files: [], estimateMs: 0, niceness: 0, before: [] };
+      if (!isAborted()) onOutcome({ job, passed: false, durationMs: 0, files: [], output: String(error) });
+    });
   };
   await Promise.all(Array.from({ length: working }, (_, number) => runLane(number)));
   if (isAborted()) return;

@@ -50,9 +50,8 @@ describe('a lane', () => {
 
   it('ends at once when it is told to, whatever runs', async () => {
     const running = lane.run({ ...JOB, before: [['sleep', '600']] });
-    const ended = expect(running).rejects.toThrow('the lane ended');
     await lane.stop();
-    await ended;
+    expect((await running).passed).toBe(false);
     expect(lane.isRunning).toBe(false);
     await expect(lane.run(JOB)).rejects.toThrow('the lane has ended');
   });
