@@ -82,23 +82,26 @@ describe('the files of an instance', () => {
     expect((await diagnose()).findings).toEqual([]);
     for (const { id } of [before, after]) await server.api.destroyInstance(id);
   });
+});
 
-  const LOSSES: [string, (note: string, instance: Instance) => Promise<unknown>][] = [
-    [
-      'that was cut short',
-      async (note, instance) => {
-        await writeFile(note, `${uidOf(instance)}\n`);
-        await run(['chown', '-R', `${uidOf(instance)}:${uidOf(instance)}`, join(dataOf(instance), 'base')]);
-      },
-    ],
-    ['the note of their owner is lost', (note) => rm(note, { force: true })],
-    ['the note of their owner is empty', (note) => writeFile(note, '')],
-    [
-      'somebody has handed them over by hand',
-      (_note, instance) => run(['chown', '-R', `${uidOf(instance)}:${uidOf(instance)}`, dataOf(instance)]),
-    ],
-  ];
+const LOSSES: [string, (note: string, instance: Instance) => Promise<unknown>][] = [
+  [
+    'that was cut short',
+    async (note, instance) => {
+      await writeFile(note, `${uidOf(instance)}\n`);
+      await run(['chown', '-R', `${uidOf(instance)}:${uidOf(instance)}`, join(dataOf(instance), 'base')]);
+    },
+  ],
+  ['the note of their owner is lost', (note) => rm(note, { force: true })],
+  ['the note of their owner is empty', (note) => writeFile(note, '')],
+  [
+    'somebody has handed them over by hand',
+    (_note, instance) => run(['chown', '-R', `${uidOf(instance)}:${uidOf(instance)}`, dataOf(instance)]),
+  ],
+];
 
+// The server starts them again side by side.
+describe.concurrent('the files of an instance that was handed over', () => {
   it.each(LOSSES)('become its own also when %s', async (_what, lose) => {
     const instance = await server.api.createInstance(inject('e2e').imageId);
     const note = join(getInstallation().data, 'instance_config', String(instance.id), 'owner');
