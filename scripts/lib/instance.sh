@@ -37,8 +37,7 @@ open_to_world() {
 # make_configuration_folder: files in it come to the group of the instance by themselves (inode(7), S_ISGID).
 make_configuration_folder() { install -d -m 2750 -g "${uid}" -- "${conf}"; }
 
-# regroup_configuration: after the numbers of the installation were changed, what Postgres reads has the group
-# of before.
+# regroup_configuration: what Postgres reads has its old group after the installation got other numbers.
 regroup_configuration() {
   if [[ $(stat -c %g -- "${conf}") -ne ${uid} ]]; then chgrp -R -h -- "${uid}" "${conf}"; fi
 }

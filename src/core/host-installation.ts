@@ -13,9 +13,7 @@ export interface HostInstallation {
   readonly runPath: string;
   /** Copies backups into its upload directories. */
   readonly uploadUser: string;
-  /**
-   * Numeric users of its instances, and of its images under preparation. Control groups are named after them.
-   */
+  /** Numeric users of its instances, and of its images under preparation; control groups bear these numbers. */
   readonly instanceUids: NumberRange;
   readonly imageUids: NumberRange;
   /** Ports of its instances; undefined where no file names them. */

@@ -90,10 +90,7 @@ function* checkFamily(
   for (const rule of desired.keys()) if (!found.has(rule)) yield report(`lacks a rule: ${rule}`);
 }
 
-/**
- * Whether a rule of INPUT calls a chain for other ports alone, as another installation's does: it may stand
- * first.
- */
+/** Whether a rule of INPUT calls a chain for other ports alone, as another installation's: it may precede. */
 function isElsewhere(line: string, { min, max }: PortRange): boolean {
   const [, from, to] =
     /^-A INPUT -p tcp -m tcp --dport ([0-9]+):([0-9]+) -j [A-Za-z0-9_-]+$/.exec(line) ?? [];

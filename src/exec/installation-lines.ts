@@ -46,10 +46,7 @@ function describe(scripts: string, settings: ReadonlyMap<string, string>): HostI
   ];
 }
 
-/**
- * As the scripts do (limit_uid_count of scripts/lib/common.sh): the two ranges of one installation do not
- * meet.
- */
+/** The two ranges of one installation do not meet (limit_uid_count of scripts/lib/common.sh). */
 function limitUidCount(instanceBase: number, imageBase: number, count: number): number {
   const highest = Math.max(instanceBase, imageBase);
   return Math.min(count, Math.abs(imageBase - instanceBase), MAX_UID + 1 - highest);

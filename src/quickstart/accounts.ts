@@ -19,10 +19,7 @@ export async function chooseAccounts(made: Made | undefined, host: Neighbourhood
   }
 }
 
-/**
- * Makes the users that are missing; the usual ones may exist, made by the administrator, and are used as they
- * are.
- */
+/** Makes the users that are missing. The usual ones may be the administrator's, and are used as they are. */
 export async function createUsers(layout: Layout, made: Made): Promise<void> {
   for (const user of [layout.serverUser, layout.uploadUser]) {
     if (await succeeds(['id', user])) continue;

@@ -41,9 +41,7 @@ export function completeHostConf(text: string, own: HostInstallation): string {
   return endLine(text) + formatSettings(Object.fromEntries(missing));
 }
 
-/**
- * The text with other numbers. Control groups stay below CGROUP, since they are named after numeric users.
- */
+/** The text with other numbers. Control groups stay below CGROUP: they are named after numeric users. */
 export function renumberHostConf(text: string, others: readonly HostInstallation[]): string {
   const changed = Object.entries(chooseNumbers(others)).filter(([key]) => key !== 'CGROUP');
   const keys = changed.map(([key]) => key).join('|');

@@ -4,10 +4,7 @@ import { once } from 'node:events';
 /** Root alone can make files in /run. */
 const FILE = '/run/draupnir-quickstart.lock';
 
-/**
- * Does something that no other quickstart of this host may do meanwhile: numbers, users and files of the host
- * are chosen.
- */
+/** Keeps other quickstarts of this host from choosing numbers, users and files during the work. */
 export async function withHostLock<T>(work: () => Promise<T>): Promise<T> {
   // flock(1) holds the lock until our end of the pipe is closed, also when this process is killed.
   const holder = spawn('flock', [FILE, 'sh', '-c', 'echo held; read -r end'], {

@@ -78,9 +78,7 @@ async function installSudoers(layout: Layout, made: Made): Promise<void> {
   await rm(draft);
 }
 
-/**
- * A name for every directory, without a dot: sudo skips those with one (sudoers(5), "Including other files").
- */
+/** A name for each directory. It has no dot: sudo skips such files (sudoers(5), "Including other files"). */
 function nameSudoersFile(dir: string): string {
   const name = dir.replaceAll(/[-._]/g, (character) => `_${character.charCodeAt(0).toString(16)}`);
   return `/etc/sudoers.d/draupnir-quickstart${name.replaceAll('/', '-')}`;

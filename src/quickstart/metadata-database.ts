@@ -8,9 +8,9 @@ import type { Made } from './made.ts';
 /** Makes and starts the private Postgres for the metadata: a socket in its own directory, no port. */
 export async function startMetadataDatabase(layout: Layout, made: Made, bin: string): Promise<void> {
   const daemon = describeMetadataDatabase(layout, bin);
-  const user = layout.serverUser;
-  if (!(await succeeds(asUser(user, ['test', '-e', join(layout.metadata, 'PG_VERSION')])))) {
-    await run(['install', '-d', '-m', '0700', '-o', user, '-g', user, layout.metadata]);
+  const { serverUser } = layout;
+  if (!(await succeeds(asUser(serverUser, ['test', '-e', join(layout.metadata, 'PG_VERSION')])))) {
+    await run(['install', '-d', '-m', '0700', '-o', serverUser, '-g', serverUser, layout.metadata]);
     await run([join(bin, 'initdb'), '-D', layout.metadata, '-E', 'UTF8', '--no-locale', '-A', 'peer'], {
       user: layout.serverUser,
     }).catch(async (error: unknown) => {
