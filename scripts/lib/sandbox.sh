@@ -133,7 +133,8 @@ await_word() {
 remove_traces() {
   local uid=$1 kind option column entry fields
   if [[ ${NAMESPACE} != none ]]; then return 0; fi
-  as_uid "${uid}" find "${SHARED_FOLDERS[@]}" -xdev -depth -user "${uid}" -delete </dev/null >/dev/null 2>&1 || true
+  # -user takes no number above 2^31.
+  as_uid "${uid}" find "${SHARED_FOLDERS[@]}" -xdev -depth -uid "${uid}" -delete </dev/null >/dev/null 2>&1 || true
   # proc_sysvipc(5): shm and msg have the uid in the eighth column, sem in the fifth.
   while read -r kind option column; do
     while IFS= read -r entry; do

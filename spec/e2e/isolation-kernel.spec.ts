@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { Instance } from './support/api.ts';
 import { Attacker, BREACH } from './support/attacker.ts';
 import { diagnose } from './support/doctor.ts';
+import { listStrayFiles } from './support/host-files.ts';
 import { query } from './support/instance-client.ts';
 import { getInstallation, INSTANCE_UID_BASE } from './support/installation.ts';
 import { formatInt80 } from './support/int80.ts';
@@ -103,8 +104,13 @@ describe('the filter of system calls', () => {
       const attacker = await createAttacker();
       expect(await runPerl(attacker, formatKernelAttacks())).toBe(formatRefusals());
       expect(await readConfinement(attacker.instance)).toEqual(CONFINED);
+      await attacker.shell(
+        'for dir in /tmp /var/tmp; do mkdir $dir/deep-$$; echo row >$dir/deep-$$/copy; done',
+      );
+      expect(await listStrayFiles()).not.toEqual([]);
       await attacker.end();
       await server.api.destroyInstance(attacker.instance.id);
+      expect(await listStrayFiles()).toEqual([]);
     } finally {
       await writeFile(found(), `${before.join(' ')}\n`);
     }
