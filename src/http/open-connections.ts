@@ -41,7 +41,10 @@ export class OpenConnections {
     }
     const key = getKey(socket);
     this.#connections.set(key, { socket, exchanges: new Set() });
-    socket.once('close', () => this.#connections.delete(key));
+    socket.once('close', () => {
+      // The client may have used its port again by now.
+      if (this.#connections.get(key)?.socket === socket) this.#connections.delete(key);
+    });
   }
 
   #begin(exchange: Exchange): void {
