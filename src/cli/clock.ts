@@ -50,10 +50,10 @@ export function explainValidity(
   if (clock !== undefined && validity && isWithin(now.getTime() - (aheadMs ?? 0), validity)) {
     return {
       reason: `its certificate ${state} by this machine's clock, which is ${clock}`,
-      hint: `set the clock of this machine: it says ${formatTime(now)}`,
+      hint: `set the clock of this machine: it shows ${formatTime(now)}`,
     };
   }
-  const check = `check the clock of this machine: it says ${formatTime(now)}`;
+  const check = `check the clock of this machine: it shows ${formatTime(now)}`;
   return {
     reason: `its certificate ${state}${dates}`,
     hint: kind === 'expired' ? `renew it, and ${check}` : check,

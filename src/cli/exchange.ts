@@ -117,10 +117,7 @@ function waitForAnswer(request: Request, route: Route, timer: SilenceTimer): voi
   }
 }
 
-/**
- * Whether the server answers its health check, whatever it says. Any failure but silence shows in the request
- * itself.
- */
+/** Whether the server answers its health check. Failures other than silence show in the request itself. */
 async function isAlive({ url, verifyCertificate }: Request, route: Route): Promise<boolean> {
   try {
     await exchange(buildProbe(url, verifyCertificate), route);

@@ -52,7 +52,7 @@ describe('the reason for a certificate that is out of date', () => {
   it("is this machine's clock when the certificate is valid by the server's", () => {
     expect(explainValidity('not yet valid', -2 * HOUR, validity, NOW)).toEqual({
       reason: "its certificate is not valid yet by this machine's clock, which is 2 h behind the server's",
-      hint: 'set the clock of this machine: it says 2026-05-01T12:00:00Z',
+      hint: 'set the clock of this machine: it shows 2026-05-01T12:00:00Z',
     });
   });
 
@@ -60,7 +60,7 @@ describe('the reason for a certificate that is out of date', () => {
     const past = { from: new Date(0), to: new Date('2026-04-01T00:00:00Z') };
     expect(explainValidity('expired', 1000, past, NOW)).toEqual({
       reason: 'its certificate has expired (until 2026-04-01T00:00:00Z)',
-      hint: 'renew it, and check the clock of this machine: it says 2026-05-01T12:00:00Z',
+      hint: 'renew it, and check the clock of this machine: it shows 2026-05-01T12:00:00Z',
     });
   });
 
@@ -73,7 +73,7 @@ describe('the reason for a certificate that is out of date', () => {
   it('is open when the server does not say what time it is', () => {
     expect(explainValidity('not yet valid', undefined, undefined, NOW)).toEqual({
       reason: 'its certificate is not valid yet',
-      hint: 'check the clock of this machine: it says 2026-05-01T12:00:00Z',
+      hint: 'check the clock of this machine: it shows 2026-05-01T12:00:00Z',
     });
   });
 

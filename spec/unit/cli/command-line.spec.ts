@@ -425,7 +425,7 @@ describe('draupnir authenticate', () => {
 });
 
 describe('draupnir behind a proxy', () => {
-  it('goes through the proxy of the environment, and past it where NO_PROXY says so', async () => {
+  it('goes through the proxy of the environment, and past it where NO_PROXY names the host', async () => {
     const body = { data: [imageResource(1)] };
     const user = createUser(await startStubServer({ 'GET /images': { status: 200, body } }));
     const proxy = await startProxy();

@@ -16,7 +16,7 @@ beforeAll(() => {
   certificates = createTestCertificates();
 });
 
-/** A server that sends a line to whoever connects, as SSH and mail servers do. */
+/** A server that sends a line to every client, as SSH and mail servers do. */
 const greet = (socket: Socket): void => void socket.write('SSH-2.0-OpenSSH_9.2\r\n');
 
 describe('HTTPS at a port of', () => {
