@@ -1,4 +1,4 @@
-import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
+import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -57,6 +57,21 @@ const query = (dir: string, id: number, sql: string): Promise<string> =>
 /** Process ids of the Postgres that works on an instance; a restart would change them. */
 async function listPostmasters(dir: string, id: number): Promise<string> {
   return (await host.runCommand(['pgrep', '-f', `^[^ ]*postgres -D ${dir}/data/instances/${id} `])).stdout;
+}
+
+/** Runs a line of bash whose program has that user; waits until it is in that state (ps(1)). */
+async function startAs(uid: number, state: string, line: string): Promise<ChildProcess> {
+  const drop = `setpriv --reuid=${uid} --regid=${uid} --clear-groups --`;
+  const [file = '', ...args] = host.inside(['bash', '-c', line.replace('sleep', `${drop} sleep`)]);
+  const child = spawn(file, args, { stdio: 'ignore', env: { PATH } });
+  await waitUntil('it is in that state', async () =>
+    (await host.run(['ps', '-e', '-o', 'uid=,stat='])).split('\n').some((each) => {
+      const [owner = '', found = ''] = each.trim().split(/\s+/);
+      // A number above 2^31 is shown as a negative one.
+      return Number(owner) >>> 0 === uid && found.startsWith(state);
+    }),
+  );
+  return child;
 }
 
 /** From the upload to the image. */
@@ -183,14 +198,7 @@ describe('two installations on one host', () => {
 
     it('are reported by doctor, which repairs nothing then', async () => {
       const uid = Number(await readSetting(a, 'INSTANCE_UID_BASE')) + 77;
-      const drop = ['setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', '--'];
-      const stranger = spawn('nsenter', host.inside([...drop, 'sleep', '1000']).slice(1), {
-        stdio: 'ignore',
-      });
-      await waitUntil(
-        'it runs',
-        async () => (await host.runCommand(['pgrep', '-U', String(uid)])).exitCode === 0,
-      );
+      const stranger = await startAs(uid, 'S', 'exec sleep 1000');
       const diagnosis = await diagnose(a, '--fix');
       expect(summarise(diagnosis)).toEqual([
         expect.stringMatching(`^I3 instance 77: `),
@@ -240,5 +248,26 @@ describe('two installations on one host', () => {
     expect(await host.runCommand(['grep', '-r', `${a}/`, '/etc/sudoers.d'])).toMatchObject({ exitCode: 1 });
     expect(await host.runCommand(['id', user])).toMatchObject({ exitCode: 1 });
     await host.run(['id', await readSetting(b, 'UPLOAD_USER')]);
+  });
+
+  it('are shut down once no process of theirs is left; one that has ended does not count', async () => {
+    const uid = Number(await readSetting(b, 'INSTANCE_UID_BASE')) + 77;
+    const shutDown = () => host.runCommand([join(b, 'scripts/draupnir-shut-down')]);
+    const server = `^${b}/bin/draupnir server `;
+    await host.run(['pkill', '-f', server]);
+    await waitUntil(
+      'the server has stopped',
+      async () => (await host.runCommand(['pgrep', '-f', server])).exitCode === 1,
+    );
+    await startAs(uid, 'S', 'exec sleep 1000');
+    expect(await shutDown()).toMatchObject({
+      exitCode: 70,
+      stderr: expect.stringContaining('still run') as string,
+    });
+    await host.run(['pkill', '-KILL', '-U', String(uid)]);
+    // Its parent becomes a program that does not wait for it.
+    const parent = await startAs(uid, 'Z', 'sleep 0.1 & exec tail -f /dev/null');
+    expect(await shutDown()).toEqual({ exitCode: 0, stdout: '', stderr: '' });
+    parent.kill();
   });
 });
