@@ -67,7 +67,7 @@ export async function stopDaemon(
   if (pid !== undefined) {
     const deadline = performance.now() + 40_000;
     for (let next = signal; await isRunning(pid, daemon); next = 'SIGCONT') {
-      process.kill(pid, performance.now() > deadline ? 'SIGKILL' : next);
+      sendSignal(pid, performance.now() > deadline ? 'SIGKILL' : next);
       await delay(POLL_MS);
     }
   }
@@ -75,6 +75,15 @@ export async function stopDaemon(
     Object.entries(made.processes).filter(([name]) => name !== daemon.name),
   );
   await writeMade(layout, made);
+}
+
+/** Sends a signal. A process that has ended since it was looked at gets none (kill(2), ESRCH). */
+export function sendSignal(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+  }
 }
 
 /** Whether the process lives and is that program: after a reboot its id may belong to another. */
