@@ -54,9 +54,10 @@ async function diagnose(dir: string, ...args: string[]): Promise<Diagnosis> {
 const query = (dir: string, id: number, sql: string): Promise<string> =>
   host.sh(`eval "$('${dir}/draupnir' env ${id})"; psql -qXAtc "${sql}"`);
 
-/** Process ids of the Postgres that works on an instance; a restart would change them. */
-async function listPostmasters(dir: string, id: number): Promise<string> {
-  return (await host.runCommand(['pgrep', '-f', `^[^ ]*postgres -D ${dir}/data/instances/${id} `])).stdout;
+/** Process id of the Postgres that works on an instance; a restart would change it. */
+async function findPostmaster(dir: string, id: number): Promise<string> {
+  // A process that Postgres has just forked looks the same: the oldest is the postmaster.
+  return (await host.runCommand(['pgrep', '-of', `^[^ ]*postgres -D ${dir}/data/instances/${id} `])).stdout;
 }
 
 /** Runs a line of bash whose program has that user; waits until it is in that state (ps(1)). */
@@ -143,15 +144,15 @@ describe('two installations on one host', () => {
   });
 
   it('leave instances of the other alone, when they destroy the same number and when doctor repairs', async () => {
-    const before = await listPostmasters(b, 1);
+    const before = await findPostmaster(b, 1);
     session = new Session(b, 1);
     expect(await session.ask('SELECT 1')).toBe('1');
     await cli(a, 'instances', 'destroy', '1');
     expect(await session.ask('SELECT 2')).toBe('2');
     expect(await diagnose(a, '--fix')).toMatchObject({ ok: true, findings: [] });
     expect(await session.ask('SELECT 3')).toBe('3');
-    expect(await listPostmasters(a, 1)).toBe('');
-    expect(await listPostmasters(b, 1)).toBe(before);
+    expect(await findPostmaster(a, 1)).toBe('');
+    expect(await findPostmaster(b, 1)).toBe(before);
   });
 
   it('guard their ports and users by rules that stand beside each other', async () => {
@@ -186,13 +187,13 @@ describe('two installations on one host', () => {
     });
 
     it('are refused by quickstart, which names both and changes nothing', async () => {
-      const before = await listPostmasters(a, 2);
+      const before = await findPostmaster(a, 2);
       const { exitCode, stderr } = await quickstart(a, '--no-sample');
       expect(exitCode).toBe(1);
       expect(stderr).toContain(`${a} uses the same as other installations on this host`);
       expect(stderr).toContain(`  ${third}: numeric users `);
       expect(stderr).toContain(`quickstart --renumber --dir ${a}\n`);
-      expect(await listPostmasters(a, 2)).toBe(before);
+      expect(await findPostmaster(a, 2)).toBe(before);
       await setUp(b);
     });
 
@@ -224,7 +225,7 @@ describe('two installations on one host', () => {
           () => false,
         ),
       );
-      const pid = (await listPostmasters(a, 2)).trim();
+      const pid = (await findPostmaster(a, 2)).trim();
       expect((await host.run(['stat', '-c', '%u', `/proc/${pid}`])).trim()).toBe(String(Number(base) + 2));
       expect(await diagnose(a)).toMatchObject({ ok: true, findings: [] });
       await cli(a, 'instances', 'create');
