@@ -4,6 +4,7 @@
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { compare } from './comparisons.ts';
 import { describeMachine } from './machine.ts';
 import { parseOptions, USAGE } from './options.ts';
 import type { Options } from './options.ts';
@@ -66,7 +67,9 @@ async function measureParts(bench: Workbench, { parts, quick }: Options): Promis
     quick,
     samples: {},
     notes: {},
+    profiles: {},
     targets: [],
+    comparisons: [],
   };
   for (const name of parts) {
     const started = performance.now();
@@ -74,7 +77,9 @@ async function measureParts(bench: Workbench, { parts, quick }: Options): Promis
     await PARTS[name]?.(bench, recorder);
     results.samples[name] = recorder.samples;
     if (recorder.notes.length > 0) results.notes[name] = recorder.notes;
+    if (recorder.profiles) results.profiles[name] = recorder.profiles;
     results.targets = judge(results);
+    results.comparisons = compare(results);
     // A part that fails takes no other with it.
     await save(results);
     tell(`${name}: done in ${Math.round((performance.now() - started) / 1000)} s`);

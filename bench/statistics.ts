@@ -11,6 +11,15 @@ export function getMedian(samples: readonly number[]): number {
   return getPercentile(samples, 0.5);
 }
 
+/** Runs two operations one after the other, and the other way round in every second round: neither is always the later one. */
+export async function inTurn(
+  round: number,
+  first: () => Promise<void>,
+  second: () => Promise<void>,
+): Promise<void> {
+  for (const operation of round % 2 === 0 ? [first, second] : [second, first]) await operation();
+}
+
 /** Runs an operation; resolves to the milliseconds it took, and to its result. */
 export async function measure<T>(operation: () => Promise<T>): Promise<{ ms: number; result: T }> {
   const started = performance.now();

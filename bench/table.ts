@@ -1,7 +1,7 @@
-import type { Results } from './results.ts';
+import type { Results, Target } from './results.ts';
 import { getMedian, getPercentile } from './statistics.ts';
 
-/** The results as text: every series, then every target. */
+/** The results as text: every series, then every target, then the comparison with another build. */
 export function formatResults(results: Results): string {
   const rows = Object.entries(results.samples).flatMap(([part, series]) =>
     Object.entries(series).map(([name, samples]) => [
@@ -22,13 +22,31 @@ export function formatResults(results: Results): string {
     formatNumber(limit),
     met ? 'met' : 'MISSED',
   ]);
+  const comparisons = results.comparisons.map(({ name, ours, other, ratio }) => [
+    name,
+    formatNumber(ours),
+    formatNumber(other),
+    formatNumber(ratio),
+  ]);
   return [
     formatTable(['series', 'n', 'median', 'p95', 'min', 'max'], rows),
     notes.join(''),
     formatTable(['target', 'value', 'limit', ''], targets),
+    results.targets.map(formatProfile).join(''),
+    comparisons.length > 0 ? formatTable(['build', 'ours', 'other', 'ours / other'], comparisons) : '',
   ]
     .filter((text) => text !== '')
     .join('\n');
+}
+
+/** Where the time of a missed target went; of the floor, where it has that part too. */
+function formatProfile({ name, profile }: Target): string {
+  if (!profile) return '';
+  const parts = Object.entries(profile.ours).map(([part, ms]) => {
+    const floor = profile.floor[part];
+    return `${part} ${ms.toFixed(1)}${floor === undefined ? '' : ` (floor ${floor.toFixed(1)})`}`;
+  });
+  return `${name}: ${parts.join(', ')} ms\n`;
 }
 
 function formatTable(head: string[], rows: string[][]): string {

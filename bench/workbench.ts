@@ -10,6 +10,7 @@ import { removeInstallation } from '../spec/e2e/support/teardown.ts';
 import { Backup } from './backup.ts';
 import { Floor } from './floor.ts';
 import type { Options } from './options.ts';
+import { OtherBuild } from './other-build.ts';
 
 /** Enough for the 150 instances of one part. The upper half of the slot's ports belongs to no test. */
 export const PORTS = { min: INSTANCE_PORTS.min, max: INSTANCE_PORTS.min + 180 };
@@ -27,6 +28,7 @@ export class Workbench {
   readonly backup: Backup;
   #server: Server | undefined;
   #floor: Floor | undefined;
+  #other: OtherBuild | undefined;
   #imageId = 0;
   #removed: Promise<void> | undefined;
 
@@ -39,11 +41,15 @@ export class Workbench {
 
   /** Makes an installation; `onCreated` is told of it before it is complete, for whoever has to remove it. */
   static async create(
-    { quick }: Pick<Options, 'quick'>,
+    { quick, beside }: Pick<Options, 'quick'> & Partial<Pick<Options, 'beside'>>,
     onCreated: (bench: Workbench) => void,
   ): Promise<Workbench> {
     const bench = new Workbench(await createInstallation(), quick);
     onCreated(bench);
+    if (beside !== undefined) {
+      bench.#other = new OtherBuild(beside);
+      await bench.#other.ready;
+    }
     await bench.start();
     await bench.backup.create(200);
     bench.#imageId = await bench.backup.finalise(200);
@@ -59,6 +65,11 @@ export class Workbench {
   get floor(): Floor {
     if (!this.#floor) throw new Error('the bench is not complete');
     return this.#floor;
+  }
+
+  /** Another build to compare with, if the run was asked for one. */
+  get other(): OtherBuild | undefined {
+    return this.#other;
   }
 
   get server(): Server {
@@ -96,6 +107,10 @@ export class Workbench {
 
   /** Removes everything; whoever calls it again waits for the same. */
   remove(): Promise<void> {
-    return (this.#removed ??= removeInstallation(this.installation.dir));
+    return (this.#removed ??= this.#remove());
+  }
+
+  async #remove(): Promise<void> {
+    await Promise.all([this.#other?.remove(), removeInstallation(this.installation.dir)]);
   }
 }

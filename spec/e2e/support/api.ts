@@ -3,10 +3,11 @@ import http, { type IncomingHttpHeaders } from 'node:http';
 import https from 'node:https';
 import { join } from 'node:path';
 import { getApiCertificate } from './certificate.ts';
+import { CHECKOUT } from './checkout.ts';
 import { DEVELOPER, type Installation, SECRET } from './installation.ts';
 
 /** Version of the program that is tested. */
-export const VERSION = readFileSync(join(import.meta.dirname, '../../../DRAUPNIR_VERSION'), 'utf8').trim();
+export const VERSION = readFileSync(join(CHECKOUT, 'DRAUPNIR_VERSION'), 'utf8').trim();
 
 /** An answer of the API. */
 export interface Answer {

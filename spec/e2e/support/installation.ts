@@ -25,7 +25,7 @@ export const UID_COUNT = 1_000_000;
  * Runs of the tests that go on at the same time on one host take a slot each, from 0 to this: the ports of further ones would be those
  * of servers (ports.ts).
  */
-const LAST_SLOT = 12;
+export const LAST_SLOT = 12;
 
 /** The slot of this run. */
 export const SLOT = readSlot(process.env.DRAUPNIR_E2E_SLOT);

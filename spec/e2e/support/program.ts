@@ -1,5 +1,6 @@
 import { access, chmod, copyFile, cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { CHECKOUT } from './checkout.ts';
 import { run } from './command.ts';
 import {
   CHAIN_PREFIX,
@@ -14,13 +15,12 @@ import {
   UPLOAD_USER,
 } from './installation.ts';
 
-const ROOT = join(import.meta.dirname, '../../..');
-const BUILT = join(ROOT, 'dist/draupnir');
+const BUILT = join(CHECKOUT, 'dist/draupnir');
 
 /** Installs the built program, and the scripts with their host.conf and sudo rules, as an administrator would. */
 export async function installProgram(installation: Installation): Promise<void> {
   await access(BUILT).catch((cause: unknown) => {
-    throw new Error('dist/draupnir is missing: run make build', { cause });
+    throw new Error(`${BUILT} is missing: run make build`, { cause });
   });
   await mkdir(join(installation.dir, 'bin'));
   await copyFile(BUILT, installation.program);
@@ -30,9 +30,9 @@ export async function installProgram(installation: Installation): Promise<void> 
 }
 
 async function installScripts({ scripts, data, run: runPath, postgres }: Installation): Promise<void> {
-  await cp(join(ROOT, 'scripts'), scripts, {
+  await cp(join(CHECKOUT, 'scripts'), scripts, {
     recursive: true,
-    filter: (source) => source !== join(ROOT, 'scripts/dev'),
+    filter: (source) => source !== join(CHECKOUT, 'scripts/dev'),
   });
   const conf = {
     DATA_PATH: data,

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { getMedian, getPercentile, measure } from '../../../bench/statistics.ts';
+import { getMedian, getPercentile, inTurn, measure } from '../../../bench/statistics.ts';
 
 describe('a percentile', () => {
   it('is the sample that the share of all does not exceed', () => {
@@ -33,5 +33,24 @@ describe('a measurement', () => {
     expect(result).toBe('done');
     expect(ms).toBeGreaterThanOrEqual(0);
     await expect(measure(() => Promise.reject(new Error('broken')))).rejects.toThrow('broken');
+  });
+});
+
+describe('two operations in turn', () => {
+  it('change places every round, and do not overlap', async () => {
+    const order: string[] = [];
+    const log = (name: string) => async (): Promise<void> => {
+      order.push(`${name} begins`);
+      await Promise.resolve();
+      order.push(`${name} ends`);
+    };
+    for (const round of [0, 1]) await inTurn(round, log('a'), log('b'));
+    expect(order.filter((text) => text.endsWith('begins')).map(([name]) => name)).toEqual([
+      'a',
+      'b',
+      'b',
+      'a',
+    ]);
+    expect(order.map(([name]) => name).join('')).toBe('aabbbbaa');
   });
 });
