@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(CURDIR)/node_modules/node-linux-$(A
 
 SOURCES := $(shell find src migrations scripts sample -type f) build.ts package.json
 
-.PHONY: help build build-linux release deb lint format test test-unit faults bench demo demo-down migrate clean
+.PHONY: help build build-linux release deb lint format test test-unit faults mutants bench demo demo-down migrate clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -54,6 +54,12 @@ faults: dist/draupnir ## try the whole matrix of faults (half an hour): a table,
 	scripts/dev/install-packages test
 	scripts/dev/fetch-postgres
 	node spec/e2e/faults/run.ts
+
+mutants: dist/draupnir ## change the program in 60 places, one at a time, and see whether a test fails (an hour); as root
+	scripts/dev/install-packages test
+	scripts/dev/install-packages lint
+	scripts/dev/fetch-postgres
+	node spec/mutants/main.ts
 
 bench: dist/draupnir ## measure speed and size against their targets: a table, and tmp/bench/results.json; as root
 	scripts/dev/install-packages bench
