@@ -81,7 +81,10 @@ export function buildApp(parts: AppParts, tls?: ServerOptions): FastifyInstance 
     forceCloseConnections: 'idle' as const,
     return503OnClosing: false,
     genReqId: () => randomUUID(),
-    ajv: { customOptions: { coerceTypes: false as const, removeAdditional: false as const } },
+    // To check our schemas, Ajv compiles the schema of schemas: most of the time that it takes to build an app.
+    ajv: {
+      customOptions: { coerceTypes: false as const, removeAdditional: false as const, validateSchema: false },
+    },
     clientErrorHandler: answerUnreadable,
     // A path that cannot be decoded, or with an id that is far too long, names nothing. No hooks run for it.
     frameworkErrors: (_error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
