@@ -27,6 +27,7 @@ export default defineConfig({
           include: ['spec/unit/**/*.spec.ts'],
           sequence: { groupOrder: 1 },
           runner,
+          globalSetup: ['spec/unit/cli/support/bundle-command-line.ts'],
           testTimeout: PATIENCE_MS,
           expect: { poll },
           maxWorkers: cores,

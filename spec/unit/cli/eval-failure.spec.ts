@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { openSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, inject, it } from 'vitest';
 import { isForEval } from '../../../src/cli/eval-failure.ts';
 
 describe('a command line for eval', () => {
@@ -52,6 +52,7 @@ describe('a command for eval that fails', () => {
     const { status, stdout: printed } = spawnSync(process.execPath, args, {
       stdio: ['ignore', stdout, 'ignore'],
       encoding: 'utf8',
+      env: { ...process.env, NODE_COMPILE_CACHE: inject('compileCache') },
       timeout: 20_000,
     });
     return [status, printed];

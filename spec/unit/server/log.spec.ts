@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, inject, it } from 'vitest';
 
 const SRC = join(import.meta.dirname, '../../../src');
 
@@ -16,6 +16,7 @@ async function runLog(code: string, level = 'info'): Promise<Record<string, unkn
     ${code}`;
   const { stdout } = await execa(process.execPath, ['--input-type=module', '--eval', program], {
     cwd: join(SRC, '..'),
+    env: { NODE_COMPILE_CACHE: inject('compileCache') },
   });
   return stdout
     .split('\n')

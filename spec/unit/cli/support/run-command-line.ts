@@ -1,13 +1,11 @@
 import { type ChildProcess, execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { inject } from 'vitest';
 import type { StubServer } from './stub-server.ts';
 import { createTemporaryDirectory } from './temporary-directory.ts';
 
-const ROOT = join(import.meta.dirname, '../../../..');
-const ENTRY = join(ROOT, 'src/cli.ts');
-// Spares each start the stripping of types: half of its time.
-const COMPILE_CACHE = join(ROOT, 'node_modules/.cache/draupnir-spec');
+const ENTRY = inject('commandLine');
 
 /** What a command left behind. */
 export interface Outcome {
@@ -41,10 +39,10 @@ export class TestUser {
     HOME: this.home,
     TMPDIR: this.home,
     PATH: process.env.PATH ?? '',
-    NODE_COMPILE_CACHE: COMPILE_CACHE,
+    NODE_COMPILE_CACHE: inject('compileCache'),
   };
 
-  /** Runs `draupnir` from source and waits for its end. */
+  /** Runs `draupnir` and waits for its end. */
   async run(
     args: string[],
     options: { env?: Record<string, string>; stdin?: string } = {},
@@ -54,7 +52,7 @@ export class TestUser {
     return await outcome;
   }
 
-  /** Starts `draupnir` from source; its stdin stays open. */
+  /** Starts `draupnir`; its stdin stays open. */
   start(args: string[], { env }: { env?: Record<string, string> } = {}): Running {
     return this.#execute(process.execPath, [ENTRY, ...args], env);
   }
