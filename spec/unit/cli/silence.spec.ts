@@ -7,7 +7,8 @@ import { startStubServer } from './support/stub-server.ts';
 import { startTcpServer } from './support/tcp-server.ts';
 import { createTestCertificates, type TestCertificates } from './support/test-certificates.ts';
 
-const limits = SHORT_LIMITS;
+/** For servers that never answer: waited for in full, and safe on a busy machine, however short. */
+const BRIEF = { silenceMs: 50, signInMs: 100 };
 const LOOK_FIRST =
   'the work may have been done or still be going on: look with the list command before trying again';
 
@@ -32,41 +33,43 @@ const WORK: [string, (client: ApiClient) => Promise<unknown>][] = [
 describe('a silent server', () => {
   it('fails a TLS handshake', async () => {
     const domain = await startTcpServer(() => undefined);
-    await expect(createClient(domain, { https: true, limits }).listImages()).rejects.toMatchObject({
-      message: `cannot connect to https://${domain}: it does not answer within 0.4 s`,
+    await expect(
+      createClient(domain, { https: true, limits: { connectMs: 50 } }).listImages(),
+    ).rejects.toMatchObject({
+      message: `cannot connect to https://${domain}: it does not answer within 0.05 s`,
       hint: 'check the network, and whether a firewall is in between',
     });
   });
 
   it.each(ORDINARY)('fails %s', async (_what, ask) => {
     const domain = await startTcpServer((socket) => socket.resume());
-    await expect(ask(createClient(domain, { limits }))).rejects.toMatchObject({
-      message: `http://${domain} has not answered for 0.4 s`,
+    await expect(ask(createClient(domain, { limits: BRIEF }))).rejects.toMatchObject({
+      message: `http://${domain} has not answered for 0.05 s`,
       hint: 'check the server, then try again',
     });
   });
 
   it.each(WORK)('fails %s, with a word about what may have been done', async (_what, ask) => {
     const domain = await startTcpServer((socket) => socket.resume());
-    await expect(ask(createClient(domain, { limits }))).rejects.toMatchObject({
-      message: `http://${domain} has not answered for 0.4 s`,
+    await expect(ask(createClient(domain, { limits: BRIEF }))).rejects.toMatchObject({
+      message: `http://${domain} has not answered for 0.05 s`,
       hint: LOOK_FIRST,
     });
   });
 
   it('fails a sign-in, later', async () => {
     const domain = await startTcpServer((socket) => socket.resume());
-    const client = createClient(domain, { limits });
+    const client = createClient(domain, { limits: BRIEF });
     await expect(client.createAccessToken('s')).rejects.toThrow(
-      `http://${domain} has not answered for 0.8 s`,
+      `http://${domain} has not answered for 0.1 s`,
     );
   });
 
   it('fails a finalisation when it stays silent', async () => {
     const domain = await startTcpServer((socket) => socket.resume());
-    const client = createClient(domain, { limits: { ...limits, outageMs: 500 } });
+    const client = createClient(domain, { limits: { ...BRIEF, outageMs: 200 } });
     await expect(client.finaliseImage(1)).rejects.toMatchObject({
-      message: expect.stringContaining(`http://${domain} has not answered for 0.4 s`) as string,
+      message: expect.stringContaining(`http://${domain} has not answered for 0.05 s`) as string,
       hint: 'the image may be finalised nevertheless; the same command waits for it again',
     });
   });
@@ -78,26 +81,25 @@ describe('a silent server', () => {
         response.write('{"data": [');
       },
     });
-    await expect(createClient(stub.domain, { limits }).listImages()).rejects.toThrow(
-      'has not answered for 0.4 s',
+    await expect(createClient(stub.domain, { limits: BRIEF }).listImages()).rejects.toThrow(
+      'has not answered for 0.05 s',
     );
   });
 });
 
 describe('a slow server', () => {
-  /** Answers after `ms`, in two halves with as much between them. */
-  const answerAfter = (ms: number, body: object) => (response: ServerResponse) => {
-    const text = JSON.stringify(body);
-    setTimeout(() => {
-      response.writeHead(200, { 'Content-Type': 'application/json' });
-      response.write(text.slice(0, 10));
-      setTimeout(() => response.end(text.slice(10)), ms);
-    }, ms);
-  };
+  const limits = SHORT_LIMITS;
 
   it('is waited for while something comes', async () => {
-    const body = { data: [imageResource(1)] };
-    const stub = await startStubServer({ 'GET /images': answerAfter(250, body) });
+    const text = JSON.stringify({ data: [imageResource(1)] });
+    const stub = await startStubServer({
+      'GET /images': (response) => {
+        setTimeout(() => {
+          response.writeHead(200, { 'Content-Type': 'application/json' }).write(text.slice(0, 10));
+          setTimeout(() => response.end(text.slice(10)), 250);
+        }, 250);
+      },
+    });
     expect(await createClient(stub.domain, { limits }).listImages()).toHaveLength(1);
   });
 
@@ -140,8 +142,14 @@ describe('a slow server', () => {
 
   it('is waited for while a user signs in', async () => {
     const token = { access_token: 'a', token_type: '', refresh_token: 'r', expiry: '' };
-    const stub = await startStubServer({ 'POST /access_tokens': answerAfter(600, token) });
-    const slow = { ...limits, signInMs: 5000, silenceMs: 5000 };
+    const stub = await startStubServer({
+      'POST /access_tokens': (response) => {
+        const answer = () =>
+          response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify(token));
+        setTimeout(answer, limits.silenceMs + 100);
+      },
+    });
+    const slow = { ...limits, signInMs: 5000 };
     expect(await createClient(stub.domain, { limits: slow }).createAccessToken('s')).toEqual(token);
   });
 });
