@@ -54,6 +54,7 @@ describe('a fresh Debian 12', () => {
     expect(said).toContain('/usr/share/doc/draupnir/README.md, "Installing a server"');
     const version = (await host.run(['draupnir', '--version'])).trim();
     expect(version).toContain((await run(['cat', join(checkout, 'DRAUPNIR_VERSION')])).trim());
+    expect(await host.sh('zcat /usr/share/doc/draupnir/CHANGELOG.md.gz')).toContain(`\n## [${version}]`);
     expect((await host.runCommand(['systemctl', 'is-enabled', 'draupnir'])).stdout).toBe('disabled\n');
     expect(await getState()).toBe('inactive');
     await host.run(['visudo', '-c']);

@@ -108,6 +108,7 @@ describe('the release', () => {
   it.each([
     ['DRAUPNIR_VERSION', '5.4.1\n'],
     ['package.json', '{\n  "version": "5.4.1",\n}\n'],
+    ['CHANGELOG.md', '# Changelog\n\n## [5.4.0-rc.1] - unreleased\n'],
     ['CHANGELOG.md', '# Changelog\n\n## [5.5.0] - unreleased\n\n## [5.4.0]\n'],
   ])('is refused when %s names another version', async (name, content) => {
     write(name, content);
