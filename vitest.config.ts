@@ -27,10 +27,11 @@ export default defineConfig({
           include: ['spec/unit/**/*.spec.ts'],
           sequence: { groupOrder: 1 },
           runner,
-          globalSetup: ['spec/unit/cli/support/bundle-command-line.ts'],
+          globalSetup: ['spec/support/cli/bundle-command-line.ts'],
           testTimeout: PATIENCE_MS,
           expect: { poll },
-          maxWorkers: cores,
+          // Some wait for processes.
+          maxWorkers: cores + 1,
           // A worker for each file, with all that the file imports, costs more than the tests.
           isolate: false,
           env,
@@ -42,7 +43,7 @@ export default defineConfig({
           include: ['spec/integration/**/*.spec.ts'],
           sequence: { groupOrder: 2 },
           runner,
-          globalSetup: ['spec/integration/support/cluster.ts'],
+          globalSetup: ['spec/support/cli/bundle-command-line.ts', 'spec/integration/support/cluster.ts'],
           testTimeout: PATIENCE_MS,
           hookTimeout: PATIENCE_MS,
           expect: { poll },

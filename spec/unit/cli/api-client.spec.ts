@@ -3,10 +3,10 @@ import { createServer } from 'node:net';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { ApiClient } from '../../../src/cli/api-client.ts';
 import { VERSION } from '../../../src/version.ts';
-import { type ClientOptions, createClient, TOKEN } from './support/client.ts';
-import { imageResource, instanceDocument, instanceResource } from './support/resources.ts';
-import { apiError, type StubServer, startStubServer } from './support/stub-server.ts';
-import { createTestCertificates, type TestCertificates } from './support/test-certificates.ts';
+import { type ClientOptions, createClient, TOKEN } from '../../support/cli/client.ts';
+import { imageResource, instanceDocument, instanceResource } from '../../support/cli/resources.ts';
+import { apiError, type StubServer, startStubServer } from '../../support/cli/stub-server.ts';
+import { createTestCertificates, type TestCertificates } from '../../support/cli/test-certificates.ts';
 
 function connect({ domain }: Pick<StubServer, 'domain'>, options: ClientOptions = {}): ApiClient {
   return createClient(domain, options);

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, join, relative } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { writeCertificates } from '../../../src/cli/certificates.ts';
-import { createTemporaryDirectory } from './support/temporary-directory.ts';
+import { createTemporaryDirectory } from '../../support/cli/temporary-directory.ts';
 
 const credentials = { caCertificate: 'ca', clientCertificate: 'certificate', clientKey: 'key' };
 const modeOf = (path: string): number => statSync(path).mode & 0o777;

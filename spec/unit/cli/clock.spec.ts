@@ -1,10 +1,10 @@
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { describeClock, explainValidity, measureClock } from '../../../src/cli/clock.ts';
-import { createClient } from './support/client.ts';
-import { imageResource } from './support/resources.ts';
-import { startStubServer } from './support/stub-server.ts';
-import { createTestCertificates } from './support/test-certificates.ts';
+import { createClient } from '../../support/cli/client.ts';
+import { imageResource } from '../../support/cli/resources.ts';
+import { startStubServer } from '../../support/cli/stub-server.ts';
+import { createTestCertificates } from '../../support/cli/test-certificates.ts';
 
 const HOUR = 3_600_000;
 const NOW = new Date('2026-05-01T12:00:00Z');

@@ -3,9 +3,9 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { TimeLimits } from '../../../src/cli/time-limits.ts';
-import { createClient, SHORT_LIMITS } from './support/client.ts';
-import { imageResource } from './support/resources.ts';
-import { apiError, startStubServer, type StubAnswer } from './support/stub-server.ts';
+import { createClient, SHORT_LIMITS } from '../../support/cli/client.ts';
+import { imageResource } from '../../support/cli/resources.ts';
+import { apiError, startStubServer, type StubAnswer } from '../../support/cli/stub-server.ts';
 
 const DONE = 'POST /images/1/done';
 const LOOK = 'GET /images/1?fields%5Bimages%5D=backed_up_at,created_at,ready,updated_at,status,failure';

@@ -2,12 +2,12 @@ import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { findProxy } from '../../../src/cli/proxy.ts';
-import { createClient, TOKEN } from './support/client.ts';
-import { imageResource } from './support/resources.ts';
-import { startProxy } from './support/stub-proxy.ts';
-import { startStubServer } from './support/stub-server.ts';
-import { startTcpServer } from './support/tcp-server.ts';
-import { createTestCertificates, type TestCertificates } from './support/test-certificates.ts';
+import { createClient, TOKEN } from '../../support/cli/client.ts';
+import { imageResource } from '../../support/cli/resources.ts';
+import { startProxy } from '../../support/cli/stub-proxy.ts';
+import { startStubServer } from '../../support/cli/stub-server.ts';
+import { startTcpServer } from '../../support/cli/tcp-server.ts';
+import { createTestCertificates, type TestCertificates } from '../../support/cli/test-certificates.ts';
 
 const IMAGES = { 'GET /images': { status: 200, body: { data: [imageResource(1)] } } };
 const HTTPS = new URL('https://draupnir.example.com');

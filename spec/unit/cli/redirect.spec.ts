@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { createClient, TOKEN } from './support/client.ts';
-import { imageResource } from './support/resources.ts';
-import { type StubAnswer, startStubServer } from './support/stub-server.ts';
-import { createTestCertificates, type TestCertificates } from './support/test-certificates.ts';
+import { createClient, TOKEN } from '../../support/cli/client.ts';
+import { imageResource } from '../../support/cli/resources.ts';
+import { type StubAnswer, startStubServer } from '../../support/cli/stub-server.ts';
+import { createTestCertificates, type TestCertificates } from '../../support/cli/test-certificates.ts';
 
 const IMAGES = { status: 200, body: { data: [imageResource(1)] } };
 const redirect = (status: number, Location: string): StubAnswer => ({

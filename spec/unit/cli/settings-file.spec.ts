@@ -19,7 +19,7 @@ import {
   updateSettings,
 } from '../../../src/cli/settings-file.ts';
 import { createSettings } from '../../../src/cli/settings.ts';
-import { createTemporaryDirectory } from './support/temporary-directory.ts';
+import { createTemporaryDirectory } from '../../support/cli/temporary-directory.ts';
 
 let directory = '';
 let file = '';

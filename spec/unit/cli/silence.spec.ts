@@ -1,11 +1,11 @@
 import type { ServerResponse } from 'node:http';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { ApiClient } from '../../../src/cli/api-client.ts';
-import { createClient, SHORT_LIMITS } from './support/client.ts';
-import { imageResource, instanceDocument } from './support/resources.ts';
-import { startStubServer } from './support/stub-server.ts';
-import { startTcpServer } from './support/tcp-server.ts';
-import { createTestCertificates, type TestCertificates } from './support/test-certificates.ts';
+import { createClient, SHORT_LIMITS } from '../../support/cli/client.ts';
+import { imageResource, instanceDocument } from '../../support/cli/resources.ts';
+import { startStubServer } from '../../support/cli/stub-server.ts';
+import { startTcpServer } from '../../support/cli/tcp-server.ts';
+import { createTestCertificates, type TestCertificates } from '../../support/cli/test-certificates.ts';
 
 /** For servers that never answer: waited for in full, and safe on a busy machine, however short. */
 const BRIEF = { silenceMs: 50, signInMs: 100 };

@@ -2,11 +2,11 @@ import type { Socket } from 'node:net';
 import { createServer } from 'node:tls';
 import type { AddressInfo } from 'node:net';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { createClient } from './support/client.ts';
-import { imageResource } from './support/resources.ts';
-import { startStubServer } from './support/stub-server.ts';
-import { startTcpServer } from './support/tcp-server.ts';
-import { createTestCertificates, type TestCertificates } from './support/test-certificates.ts';
+import { createClient } from '../../support/cli/client.ts';
+import { imageResource } from '../../support/cli/resources.ts';
+import { startStubServer } from '../../support/cli/stub-server.ts';
+import { startTcpServer } from '../../support/cli/tcp-server.ts';
+import { createTestCertificates, type TestCertificates } from '../../support/cli/test-certificates.ts';
 
 const IMAGES = { 'GET /images': { status: 200, body: { data: [imageResource(1)] } } };
 const DOMAIN_HINT = 'check the server: draupnir config show';

@@ -2,11 +2,11 @@ import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'n
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { VERSION } from '../../../src/version.ts';
-import { imageResource, instanceDocument, instanceResource } from './support/resources.ts';
-import { createUser, TestUser, TOKEN } from './support/run-command-line.ts';
-import { startProxy } from './support/stub-proxy.ts';
-import { apiError, startStubServer } from './support/stub-server.ts';
-import { createTestCertificates } from './support/test-certificates.ts';
+import { imageResource, instanceDocument, instanceResource } from '../../support/cli/resources.ts';
+import { createUser, TestUser, TOKEN } from '../../support/cli/run-command-line.ts';
+import { startProxy } from '../../support/cli/stub-proxy.ts';
+import { apiError, startStubServer } from '../../support/cli/stub-server.ts';
+import { createTestCertificates } from '../../support/cli/test-certificates.ts';
 
 // Each test starts the program a few times, at a tenth of a second or more on a busy machine.
 vi.setConfig({ testTimeout: 30_000 });

@@ -1,8 +1,8 @@
 import { describe, expect, it, vi } from 'vitest';
 import { describeInstances } from '../../../src/cli/confirm-destruction.ts';
-import { imageResource, instanceResource } from './support/resources.ts';
-import { createUser, type TestUser } from './support/run-command-line.ts';
-import { apiError, type StubAnswer, startStubServer } from './support/stub-server.ts';
+import { imageResource, instanceResource } from '../../support/cli/resources.ts';
+import { createUser, type TestUser } from '../../support/cli/run-command-line.ts';
+import { apiError, type StubAnswer, startStubServer } from '../../support/cli/stub-server.ts';
 
 vi.setConfig({ testTimeout: 30_000 });
 

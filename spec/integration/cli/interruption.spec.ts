@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
-import { imageResource } from './support/resources.ts';
-import { createUser, type TestUser } from './support/run-command-line.ts';
-import { startStubServer } from './support/stub-server.ts';
+import { imageResource } from '../../support/cli/resources.ts';
+import { createUser, type TestUser } from '../../support/cli/run-command-line.ts';
+import { startStubServer } from '../../support/cli/stub-server.ts';
 
 vi.setConfig({ testTimeout: 30_000 });
 

@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { describe, expect, it, vi } from 'vitest';
-import { imageResource, instanceDocument } from './support/resources.ts';
-import { createUser, TestUser } from './support/run-command-line.ts';
-import { apiError, startStubServer } from './support/stub-server.ts';
+import { imageResource, instanceDocument } from '../../support/cli/resources.ts';
+import { createUser, TestUser } from '../../support/cli/run-command-line.ts';
+import { apiError, startStubServer } from '../../support/cli/stub-server.ts';
 
 // Each test starts the program a few times, at a tenth of a second or more on a busy machine.
 vi.setConfig({ testTimeout: 30_000 });

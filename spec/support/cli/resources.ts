@@ -1,4 +1,4 @@
-import type { ImageResource, InstanceDocument, InstanceResource } from '../../../../src/wire.ts';
+import type { ImageResource, InstanceDocument, InstanceResource } from '../../../src/wire.ts';
 
 /** An image as the API shows it. */
 export function imageResource(

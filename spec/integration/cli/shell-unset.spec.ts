@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { formatUnset } from '../../../src/cli/shell-unset.ts';
-import { createTemporaryDirectory } from './support/temporary-directory.ts';
+import { createTemporaryDirectory } from '../../support/cli/temporary-directory.ts';
 
 const GONE = ['PGSERVICE', 'PGOPTIONS', 'PGHOSTADDR'];
 const LINE = `${formatUnset(GONE)} && export PGHOST=new PGPASSWORD=''`;

@@ -1,5 +1,5 @@
 /**
- * Vitest's global setup of the unit tests: bundles the command line into one file, as build.ts does. A command takes half as long from
+ * Vitest's global setup of the unit and integration tests: bundles the command line into one file, as build.ts does. A command takes half as long from
  * there as from source.
  */
 import { copyFile, mkdtemp, rm } from 'node:fs/promises';
@@ -17,7 +17,7 @@ declare module 'vitest' {
   }
 }
 
-const ROOT = join(import.meta.dirname, '../../../..');
+const ROOT = join(import.meta.dirname, '../../..');
 
 /** Provides the bundle and a compile cache; resolves to what removes them. */
 export default async function setup(project: Pick<TestProject, 'provide'>): Promise<() => Promise<void>> {

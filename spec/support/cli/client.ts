@@ -1,5 +1,5 @@
-import { ApiClient } from '../../../../src/cli/api-client.ts';
-import type { TimeLimits } from '../../../../src/cli/time-limits.ts';
+import { ApiClient } from '../../../src/cli/api-client.ts';
+import type { TimeLimits } from '../../../src/cli/time-limits.ts';
 
 export const TOKEN = 'the-refresh-token';
 
