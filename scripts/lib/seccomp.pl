@@ -81,6 +81,12 @@ sub get_machine {
   return {62 => 'x86_64', 183 => 'aarch64'}->{$number} // "machine $number of elf(5)";
 }
 
+# get_number NAME: of a call of the list.
+sub get_number {
+  my ($name) = @_;
+  return $number{$name};
+}
+
 # call WHAT NUMBER ARGUMENTS…: the result of a system call.
 sub call {
   my ($what, @arguments) = @_;
