@@ -67,6 +67,11 @@ export class ApiClient {
     return await this.#call('POST', '/access_tokens', readToken, { body, wait: 'sign-in' });
   }
 
+  /** Waits until the server has answered its health check, whatever the answer, or cannot be reached. */
+  async awaitAnswer(): Promise<void> {
+    await this.#call('GET', '/health_check', () => undefined).catch(() => undefined);
+  }
+
   async listImages(): Promise<Image[]> {
     return await this.#call('GET', '/images', (answer) => readList(answer, readImage));
   }

@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
+import type { ApiClient } from '../api-client.ts';
 import { openCommandSession } from '../command-session.ts';
 import { printNotice } from '../output.ts';
 
-/** A refusal takes a round trip, not the seconds of a sign-in: how long to wait for it, in milliseconds. */
-const REFUSAL_MS = 250;
+/** How far the sign-in is ahead of the request by which a refusal must have arrived, in milliseconds. */
+const LEAD_MS = 100;
 
 /** Adds `draupnir authenticate`, which signs in by way of the browser and stores the token. */
 export function addAuthenticateCommand(program: Command): void {
@@ -33,10 +34,7 @@ async function authenticate({ force }: { force?: boolean }, command: Command): P
     refused.abort();
     throw error;
   });
-  const [token] = await Promise.all([
-    waiting,
-    openBrowserUnlessRefused(client.getSignInUrl(state), refused.signal),
-  ]);
+  const [token] = await Promise.all([waiting, openBrowserUnlessRefused(client, state, refused.signal)]);
 
   if (token.refresh_token === '') {
     const { CliError } = await import('../failure.ts');
@@ -58,13 +56,20 @@ async function authenticate({ force }: { force?: boolean }, command: Command): P
 }
 
 /**
- * Opens the browser, unless `refused` fires before: the server cannot be reached, or does not wait. The link is shown in
- * any case, since nothing reports whether a window appeared, and on whose screen.
+ * Opens the browser, unless `refused` fires before: the server cannot be reached, or does not wait. The server
+ * refuses at once: when it has answered a later request, it waits for the user. The link is shown in any case,
+ * since nothing reports whether a window appeared, and on whose screen.
  */
-async function openBrowserUnlessRefused(url: string, refused: AbortSignal): Promise<void> {
+async function openBrowserUnlessRefused(
+  client: ApiClient,
+  state: string,
+  refused: AbortSignal,
+): Promise<void> {
   const { setTimeout } = await import('node:timers/promises');
-  await setTimeout(REFUSAL_MS, undefined, { signal: refused }).catch(() => undefined);
+  await setTimeout(LEAD_MS, undefined, { signal: refused }).catch(() => undefined);
+  if (!refused.aborted) await client.awaitAnswer();
   if (refused.aborted) return;
+  const url = client.getSignInUrl(state);
   try {
     const { default: open } = await import('open');
     const browser = await open(url);
