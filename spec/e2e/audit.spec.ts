@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, inject, it } from 'vitest';
 import { Api } from './support/api.ts';
 import { type Outcome, run, runCommand } from './support/command.ts';
+import { holdLock } from './support/held-lock.ts';
 import { readHostState } from './support/host-state.ts';
 import { getInstallation, SERVER_USER } from './support/installation.ts';
 import { Server } from './support/server.ts';
@@ -119,6 +120,10 @@ describe('the audit log', () => {
 
   it('has an entry also when the client hung up before the answer', async () => {
     await withServer(async (api) => {
+      const { id } = await api.createInstance(inject('e2e').imageId);
+      await api.destroyInstance(id);
+      const earlier = (await readEntries()).length;
+      const release = await holdLock(`instance-${id + 1}`);
       const hangUp = new AbortController();
       const body = { data: { attributes: { image_id: inject('e2e').imageId } } };
       const asked = api.send('POST', '/instances', { body, signal: hangUp.signal });
@@ -126,9 +131,10 @@ describe('the audit log', () => {
       await expect.poll(async () => (await readHostState()).scripts).not.toEqual([]);
       hangUp.abort();
       await gone;
+      await release();
       await expect
-        .poll(() => readEntries(), { timeout: 20_000 })
-        .toMatchObject([{ action: 'instance.create' }]);
+        .poll(async () => (await readEntries()).slice(earlier), { timeout: 20_000 })
+        .toMatchObject([{ action: 'instance.create', object: `instances/${id + 1}` }]);
       for (const id of await api.listInstanceIds()) await api.destroyInstance(id);
     });
   });

@@ -1,6 +1,4 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
@@ -8,6 +6,7 @@ import type { Answer, Instance } from './support/api.ts';
 import { Cli } from './support/cli.ts';
 import { type Outcome, runCommand } from './support/command.ts';
 import { ERRORS } from './support/contract.ts';
+import { holdLock } from './support/held-lock.ts';
 import { readHostState } from './support/host-state.ts';
 import { connect, query } from './support/instance-client.ts';
 import { getInstallation, INSTANCE_UID_BASE, SERVER_USER } from './support/installation.ts';
@@ -51,17 +50,6 @@ async function restartWithLifetime(certificateLifetime: string): Promise<void> {
 
 async function waitForLog(msg: string): Promise<void> {
   await server.process.waitForLines((line) => line.msg === msg && line.instanceId === instance.id);
-}
-
-/** Holds a lock of the scripts; resolves to what lets go of it. */
-async function holdLock(file: string): Promise<() => Promise<void>> {
-  const holder = spawn('flock', [file, 'sh', '-c', 'echo held; cat'], { stdio: ['pipe', 'pipe', 'inherit'] });
-  await once(holder.stdout, 'data');
-  return async () => {
-    const ended = once(holder, 'exit');
-    holder.stdin.end();
-    await ended;
-  };
 }
 
 function rotate(id: number, as: 'developer' | 'upload' = 'developer'): Promise<Answer> {
@@ -226,7 +214,7 @@ describe('draupnir instances rotate', () => {
 describe('a server that is killed while it replaces credentials', () => {
   /** Starts a replacement that stops at the lock of the instance: its intent is written, nothing else is. */
   async function startRotation(): Promise<{ answer: Promise<unknown>; release: () => Promise<void> }> {
-    const lock = await holdLock(join(getInstallation().run, `instance-${instance.id}.lock`));
+    const lock = await holdLock(`instance-${instance.id}`);
     const readBox = `SELECT encode(credentials, 'hex') FROM instances WHERE id = ${instance.id}`;
     const box = await queryMetadata(readBox);
     const answer = rotate(instance.id).catch((error: unknown) => error);
