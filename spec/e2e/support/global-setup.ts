@@ -2,6 +2,8 @@
  * Vitest's global setup of the e2e tests: one installation, made the way an administrator makes one, for as long as the
  * tests run. The server itself is started by each test file.
  */
+import { appendFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { Api } from './api.ts';
 import { createInstallation } from './install.ts';
@@ -15,8 +17,10 @@ import { upload } from './upload.ts';
 /** Makes the installation and provides it as `e2e`; resolves to what removes all of it. */
 export default async function setup(project: Pick<TestProject, 'provide'>): Promise<() => Promise<void>> {
   const installation = await createInstallation();
-  const { dir } = installation;
+  const { dir, scripts } = installation;
   try {
+    // A quarter of it becomes shared_buffers, and Postgres searches all of them for each table that is dropped or rewritten.
+    await appendFile(join(scripts, 'host.conf'), 'IMAGE_MEMORY_MAX=1G\n');
     const { imageId, backup } = await prepareImage(installation);
     project.provide('e2e', { installation, imageId, backup });
   } catch (error) {
