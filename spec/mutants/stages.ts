@@ -17,7 +17,7 @@ const MINUTE_MS = 60_000;
 const E2E: readonly (readonly [RegExp, readonly string[]])[] = [
   [
     /finalise-image|anonymise|sweep-image|verify/,
-    ['anonymisation', 'finalise-failures', 'verification', 'images/'],
+    ['anonymisation', 'finalise-failures', 'verification', 'images/', 'personal-data', 'hazards'],
   ],
   [/unpack-upload|-image$|lib\/image\.sh/, ['uploads', 'api-images', 'anonymisation', 'images/interrupted']],
   [/renew-|certificate|credentials/, ['certificates', 'instances.spec', 'secrets']],
