@@ -26,6 +26,8 @@ const RETRY_LIMIT_MS = 120_000;
 const TIMEOUT_MS = EACH ? 24 * 3_600_000 : 1_200_000;
 /** What the smoke tries with one operation: each once, at the points that the seed says. */
 const SMOKE: readonly FaultAction[] = ['kill', 'kill-server', 'fail', 'hang'];
+/** The same of an operation that takes as long as a preparation. */
+const SMOKE_OF_LONG = 2;
 /** The same for the whole matrix, of an operation that takes as long as a preparation; of others it tries every point. */
 const FULL_OF_LONG = 25;
 
@@ -64,7 +66,7 @@ function listFaults(points: readonly Failpoint[]): Fault[] {
  */
 function boundTries(faults: number, { isLong = false }: Operation): { least: number; most: number } {
   let most = faults;
-  if (!FULL) most = SMOKE.length;
+  if (!FULL) most = isLong ? SMOKE_OF_LONG : SMOKE.length;
   else if (isLong && !EACH) most = FULL_OF_LONG;
   return { least: Math.min(most, Math.ceil(faults / 2)), most };
 }
