@@ -90,12 +90,16 @@ async function findFailedTest(file: string): Promise<string | undefined> {
   const text = await readFile(file, 'utf8').catch(() => undefined);
   if (text === undefined) return undefined;
   const { testResults } = JSON.parse(text) as Report;
-  for (const { name, status, message, assertionResults } of testResults) {
-    const test = assertionResults.find((result) => result.status === 'failed');
-    if (test !== undefined) return `${getSpec(name)}: ${test.fullName}`;
-    if (status === 'failed') return `${getSpec(name)}: ${message.split('\n')[0] || 'its hooks failed'}`;
-  }
-  return undefined;
+  const failed = testResults.flatMap(({ name, assertionResults }) =>
+    assertionResults
+      .filter(({ status }) => status === 'failed')
+      .map(({ fullName }) => `${getSpec(name)}: ${fullName}`),
+  );
+  // Files that were cut short by the failure of another one have failed, too, without a test that has.
+  const broken = testResults.find(({ status }) => status === 'failed');
+  return (
+    failed[0] ?? (broken && `${getSpec(broken.name)}: ${broken.message.split('\n')[0] || 'its hooks failed'}`)
+  );
 }
 
 function getSpec(path: string): string {
