@@ -30,10 +30,9 @@ export class CoalescedRun {
   }
 
   #start(): Promise<void> {
-    const running = this.#operation().finally(() => {
-      if (this.#running === running) this.#running = undefined;
+    this.#running = this.#operation().finally(() => {
+      this.#running = undefined;
     });
-    this.#running = running;
-    return running;
+    return this.#running;
   }
 }

@@ -62,6 +62,14 @@ describe('the supervisor of the instances', () => {
     expect(world.postmasters.alive.has(id)).toBe(true);
   });
 
+  it.each(['stopped', 'failed'] as const)('sees that one recorded as %s runs', async (status) => {
+    const { instance } = await world.instances.create(ada, imageId, ADDRESS);
+    await world.store.transition(instance.id, ['ready'], status, 'Postgres did not come up');
+    await world.supervisor.run();
+    expect(world.disk.started).toEqual([]);
+    expect(getState(instance.id)).toEqual(READY);
+  });
+
   it('starts nothing while the firewall does not stand, which is no failure of the instance', async () => {
     const id = await createDead();
     world.steps.failOnce('allowList.require');
