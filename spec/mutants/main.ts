@@ -5,7 +5,7 @@
  *
  * DRAUPNIR_MUTANTS sets how many; DRAUPNIR_MUTANTS_SEED repeats a choice. With parts of paths of files, of these alone.
  */
-import { globSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { print } from '../run/print.ts';
@@ -13,9 +13,10 @@ import { readFirstSlot, readLanes } from '../run/run-in-lanes.ts';
 import { writeJson } from '../run/write-json.ts';
 import { listBashMutants } from './bash-mutants.ts';
 import { Checkout } from './checkout.ts';
-import { AREAS, formatMutant, type Mutant } from './mutant.ts';
+import { applyMutant, AREAS, formatMutant, type Mutant } from './mutant.ts';
 import { runMutant, type Verdict } from './run-mutant.ts';
 import { sampleMutants } from './sample.ts';
+import { TypeChecker } from './type-checker.ts';
 import { listTypeScriptMutants } from './typescript-mutants.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -31,7 +32,8 @@ const started = performance.now();
 const seed = Number(process.env.DRAUPNIR_MUTANTS_SEED ?? Math.floor(Math.random() * SEEDS));
 const count = Number(process.env.DRAUPNIR_MUTANTS ?? COUNT);
 const all = await listMutants(process.argv.slice(2));
-const chosen = sampleMutants(all, count, seed);
+const checker = new TypeChecker(ROOT);
+const chosen = sampleMutants(all, { count, seed, isValid: hasTypes });
 print(`${chosen.length} of ${all.length} mutants, seed ${seed}`);
 
 const queue = [...listControls(chosen), ...chosen];
@@ -64,6 +66,12 @@ async function listMutants(filters: readonly string[]): Promise<Mutant[]> {
     }
   }
   return mutants;
+}
+
+/** What the compiler rejects needs no test: `make lint` finds it. */
+function hasTypes(mutant: Mutant): boolean {
+  if (mutant.area === 'scripts') return true;
+  return checker.accepts(mutant.file, applyMutant(readFileSync(join(ROOT, mutant.file), 'utf8'), mutant));
 }
 
 /** A change that changes nothing, for each kind of file: its tests have to pass, or a failure would say nothing of the mutants. */

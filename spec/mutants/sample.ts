@@ -4,8 +4,17 @@ import type { Area, Mutant } from './mutant.ts';
 /** How many of a hundred mutants come from each area. */
 const SHARES: Record<Area, number> = { core: 19, auth: 9, http: 13, exec: 15, db: 8, tls: 6, scripts: 30 };
 
-/** Chooses mutants from all areas; the same seed chooses the same ones. At most one of a line: its others are seldom different faults. */
-export function sampleMutants(mutants: readonly Mutant[], count: number, seed: number): Mutant[] {
+/** What is wanted of the sample. */
+export interface SampleOptions {
+  count: number;
+  /** The same seed chooses the same mutants. */
+  seed: number;
+  /** Whether one can be tried at all. */
+  isValid: (mutant: Mutant) => boolean;
+}
+
+/** Chooses mutants from all areas. At most one of a line: its others are seldom different faults. */
+export function sampleMutants(mutants: readonly Mutant[], { count, seed, isValid }: SampleOptions): Mutant[] {
   const total = Object.values(SHARES).reduce((sum, share) => sum + share, 0);
   return Object.entries(SHARES).flatMap(([area, share]) => {
     const shuffled = mutants
@@ -13,9 +22,14 @@ export function sampleMutants(mutants: readonly Mutant[], count: number, seed: n
       .map((mutant) => ({ mutant, rank: rank(mutant, seed) }))
       .sort((a, b) => a.rank.localeCompare(b.rank))
       .map(({ mutant }) => mutant);
-    const lines = new Map(shuffled.toReversed().map((mutant) => [`${mutant.file}:${mutant.line}`, mutant]));
-    const distinct = shuffled.filter((mutant) => lines.get(`${mutant.file}:${mutant.line}`) === mutant);
-    return distinct.slice(0, Math.ceil((count * share) / total));
+    const wanted = Math.ceil((count * share) / total);
+    const chosen = new Map<string, Mutant>();
+    for (const mutant of shuffled) {
+      if (chosen.size === wanted) break;
+      const line = `${mutant.file}:${mutant.line}`;
+      if (!chosen.has(line) && isValid(mutant)) chosen.set(line, mutant);
+    }
+    return [...chosen.values()];
   });
 }
 
