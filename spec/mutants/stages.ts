@@ -28,7 +28,7 @@ const E2E: readonly (readonly [RegExp, readonly string[]])[] = [
   ],
   [/adopt|legacy|foreign-directory/, ['takeover', 'plain-directory']],
   [/list-installations|shut-down|installation/, ['two-installations']],
-  [/inspect|repair|mount-table|btrfs/, ['doctor', 'operations/', 'faults/disk']],
+  [/inspect|repair|mount-table|btrfs|sudo-rules/, ['doctor', 'operations/', 'faults/disk']],
   [
     /-instance$|lib\/instance\.sh/,
     ['instances.spec', 'lifecycle', 'faults/instance-faults', 'planted-links'],
