@@ -27,7 +27,6 @@ const E2E: readonly (readonly [RegExp, readonly string[]])[] = [
     ['isolation.spec', 'isolation-kernel', 'isolation-limits', 'isolation-images'],
   ],
   [/adopt|legacy|foreign-directory/, ['takeover', 'plain-directory']],
-  [/list-installations|shut-down|installation/, ['two-installations']],
   [/inspect|repair|mount-table|btrfs|sudo-rules/, ['doctor', 'operations/', 'faults/disk']],
   [
     /-instance$|lib\/instance\.sh/,
