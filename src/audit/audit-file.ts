@@ -49,10 +49,11 @@ export class AuditFile implements AuditLog {
   }
 
   async requireWritable(): Promise<void> {
-    if (!this.#broken) return;
     try {
       // An empty line is no entry, but needs what an entry needs.
-      await this.#enqueue(() => this.#append('\n'));
+      if (this.#broken) await this.#enqueue(() => this.#append('\n'));
+      // A file in another's place is opened before the change rather than after it.
+      else await this.#follow();
     } catch (cause) {
       const reason = 'nothing is done that cannot be entered into the audit log, which cannot be written';
       throw new DomainError('audit_log_unavailable', `${reason}; try again later`, { cause });
@@ -62,6 +63,12 @@ export class AuditFile implements AuditLog {
   async close(): Promise<void> {
     await this.#queue;
     await this.#handle.close();
+  }
+
+  #follow(): Promise<void> {
+    const done = this.#queue.then(() => this.#followRotation());
+    this.#queue = done.catch(() => undefined);
+    return done;
   }
 
   /** One after the other, so that a line that was cut short is followed by a new one. */

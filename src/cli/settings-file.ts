@@ -44,9 +44,11 @@ export async function loadSettings(file: string | undefined): Promise<Settings> 
 /** Throws `CliError` where {@link saveSettings} would, as far as that shows before: the directory is not writable. */
 export async function requireWritable(file: string): Promise<void> {
   try {
-    await access(dirname(await followLinks(file)), constants.W_OK | constants.X_OK);
+    const target = await followLinks(file);
+    await requireRegularFile(target);
+    await access(dirname(target), constants.W_OK | constants.X_OK);
   } catch (error) {
-    throw describeFileFailure(error, 'write', file, OTHER_FILE_HINT);
+    throw error instanceof CliError ? error : describeFileFailure(error, 'write', file, OTHER_FILE_HINT);
   }
 }
 
@@ -67,7 +69,9 @@ export async function saveSettings(file: string, settings: Settings): Promise<vo
   // change than a broken file.
   parseSettings(text, file);
   try {
-    await replaceFile(await followLinks(file), text);
+    const target = await followLinks(file);
+    await requireRegularFile(target);
+    await replaceFile(target, text);
   } catch (error) {
     throw error instanceof CliError ? error : describeFileFailure(error, 'write', file, OTHER_FILE_HINT);
   }
@@ -75,8 +79,8 @@ export async function saveSettings(file: string, settings: Settings): Promise<vo
 
 async function findText(file: string): Promise<string | undefined> {
   try {
-    const { mode } = await stat(file);
-    if ((mode & 0o077) !== 0) {
+    const found = await stat(file);
+    if (found.isFile() && (found.mode & 0o077) !== 0) {
       printWarning(`${file} is open to other users, and it may hold a token`, `chmod 600 ${file}`);
     }
     return await readFile(file, 'utf8');
@@ -85,6 +89,13 @@ async function findText(file: string): Promise<string | undefined> {
     if (['ENOENT', 'ENOTDIR'].includes(findErrorCode(error) ?? '')) return undefined;
     throw describeFileFailure(error, 'read', file, OTHER_FILE_HINT);
   }
+}
+
+/** A device or a pipe must not be replaced by a file. Throws `CliError`. */
+async function requireRegularFile(target: string): Promise<void> {
+  const found = await lstat(target).catch(() => undefined);
+  if (found === undefined || found.isFile()) return;
+  throw new CliError(`cannot write ${target}: it is no regular file`, { hint: OTHER_FILE_HINT });
 }
 
 async function replaceFile(target: string, text: string): Promise<void> {

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { HostInstallation } from '../core/host-installation.ts';
 import type { Layout } from './layout.ts';
-import { chooseNumbers, type Numbers } from './numbers.ts';
+import type { Numbers } from './numbers.ts';
 import { POSTGRES_ROOT } from './postgres-programs.ts';
 
 /** The file beside the scripts that says what is this installation's own. */
@@ -42,8 +42,8 @@ export function completeHostConf(text: string, own: HostInstallation): string {
 }
 
 /** The text with other numbers. Control groups stay below CGROUP: they are named after numeric users. */
-export function renumberHostConf(text: string, others: readonly HostInstallation[]): string {
-  const changed = Object.entries(chooseNumbers(others)).filter(([key]) => key !== 'CGROUP');
+export function renumberHostConf(text: string, numbers: Numbers): string {
+  const changed = Object.entries(numbers).filter(([key]) => key !== 'CGROUP');
   const keys = changed.map(([key]) => key).join('|');
   return (
     endLine(text.replaceAll(new RegExp(`^(${keys})=.*\n?`, 'gm'), '')) +

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import type { Accounts, Layout } from './layout.ts';
 
 /** What quickstart has made outside its directory. Written before a thing is made, so that `--down` finds it in any case. */
@@ -16,12 +16,37 @@ export interface Made {
 
 /** What was made so far; undefined when there is no installation. */
 export async function findMade(layout: Layout): Promise<Made | undefined> {
-  try {
-    return JSON.parse(await readFile(layout.made, 'utf8')) as Made;
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+  const text = await readFile(layout.made, 'utf8').catch((error: unknown) => {
+    if (isMissing(error)) return undefined;
     throw error;
+  });
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text) as Made;
+  } catch (cause) {
+    throw new Error(`${layout.made} is damaged: restore it, or remove what quickstart made by hand`, {
+      cause,
+    });
   }
+}
+
+/**
+ * Throws when the directory holds files, but no record of quickstart: they are not its own, and `--down` would
+ * remove them.
+ */
+export async function refuseForeignFiles({ dir, made }: Pick<Layout, 'dir' | 'made'>): Promise<void> {
+  const names = await readdir(dir).catch((error: unknown) => {
+    if (isMissing(error)) return [];
+    throw error;
+  });
+  if (names.length === 0) return;
+  throw new Error(
+    `${dir} is not empty, and ${made}, the record of what quickstart made, is missing: choose another --dir`,
+  );
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }
 
 export async function writeMade(layout: Layout, made: Made): Promise<void> {

@@ -38,16 +38,18 @@ const OF_PACKAGE = {
 
 type Taken = Pick<HostInstallation, 'instanceUids' | 'imageUids' | 'instancePorts' | 'apiPort'>;
 
-/** The first numbers that neither these installations nor the package use. Throws when there are none. */
-export function chooseNumbers(others: readonly Taken[]): Numbers {
+/**
+ * The first numbers that neither these installations nor the package use, and ports on which nothing listens:
+ * instances keep theirs when their installation is renumbered. Throws when there are none.
+ */
+export function chooseNumbers(others: readonly Taken[], listening: readonly number[] = []): Numbers {
   const all = [OF_PACKAGE, ...others];
   const uids = chooseUids(all.flatMap(({ instanceUids, imageUids }) => [instanceUids, imageUids]));
-  const port = choosePort(
-    all.flatMap(({ instancePorts, apiPort }) => [
-      ...(instancePorts ? [instancePorts] : []),
-      ...(apiPort === undefined ? [] : [{ from: apiPort, to: apiPort }]),
-    ]),
-  );
+  const apiPorts = all.flatMap(({ apiPort }) => (apiPort === undefined ? [] : [apiPort]));
+  const port = choosePort([
+    ...all.flatMap(({ instancePorts }) => (instancePorts ? [instancePorts] : [])),
+    ...[...apiPorts, ...listening].map((single) => ({ from: single, to: single })),
+  ]);
   return {
     ...uids,
     MIN_INSTANCE_PORT: port,

@@ -1,3 +1,4 @@
+import { findOverlaps } from '../core/host-installation.ts';
 import {
   parseSetting,
   completeHostConf,
@@ -8,12 +9,12 @@ import {
 import type { Plan } from './installation.ts';
 import type { Layout } from './layout.ts';
 import type { Neighbourhood } from './neighbours.ts';
-import { chooseNumbers } from './numbers.ts';
-import { chooseApiPort } from './ports.ts';
+import { chooseNumbers, type Numbers } from './numbers.ts';
+import { chooseApiPort, listListeningPorts } from './ports.ts';
 
 /**
- * What the installation has for itself: what an earlier run gave it, or with `renumber` and at first what
- * others do not have.
+ * What the installation has for itself: what an earlier run gave it; at first, and with `renumber` where it
+ * shares something, what others do not have.
  */
 export async function planInstallation(
   layout: Layout,
@@ -21,16 +22,19 @@ export async function planInstallation(
   { renumber }: { renumber: boolean },
 ): Promise<Plan> {
   const text = await findHostConf(layout);
+  const isShared = own !== undefined && others.some((other) => findOverlaps(own, other).length > 0);
+  const isRenumbered = renumber && isShared;
+  const choose = async (): Promise<Numbers> => chooseNumbers(others, await listListeningPorts());
   const hostConf =
     text === undefined || !own
-      ? createHostConf(layout, chooseNumbers(others))
-      : renumber
-        ? renumberHostConf(text, others)
+      ? createHostConf(layout, await choose())
+      : isRenumbered
+        ? renumberHostConf(text, await choose())
         : completeHostConf(text, own);
   const ports = {
     from: parseSetting(hostConf, 'MIN_INSTANCE_PORT'),
     to: parseSetting(hostConf, 'MAX_INSTANCE_PORT') - 1,
   };
-  const earlier = renumber ? undefined : own?.apiPort;
+  const earlier = isRenumbered ? undefined : own?.apiPort;
   return { hostConf, instancePorts: ports, apiPort: earlier ?? (await chooseApiPort(others)) };
 }

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { intersect, type HostInstallation } from '../core/host-installation.ts';
 
@@ -18,6 +19,19 @@ export async function chooseApiPort(others: readonly HostInstallation[]): Promis
     if (!isTaken && (await canListen(port))) return port;
   }
   throw new Error(`no free port for the API from ${FIRST_API_PORT} on`);
+}
+
+/** Of a socket that listens (linux/tcp_states.h, in hexadecimal digits as proc_pid_net(5) has it). */
+const TCP_LISTEN = '0A';
+
+/** TCP ports that programs of this host listen on. */
+export async function listListeningPorts(): Promise<number[]> {
+  const files = ['/proc/net/tcp', '/proc/net/tcp6'];
+  const texts = await Promise.all(files.map((file) => readFile(file, 'utf8').catch(() => '')));
+  return texts
+    .flatMap((text) => text.split('\n').map((line) => line.trim().split(/\s+/)))
+    .filter(([, , , state]) => state === TCP_LISTEN)
+    .map(([, address = '']) => Number.parseInt(address.slice(address.lastIndexOf(':') + 1), 16));
 }
 
 function canListen(port: number): Promise<boolean> {

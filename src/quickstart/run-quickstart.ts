@@ -6,7 +6,7 @@ import { install } from './installation.ts';
 import type { Access } from './installation.ts';
 import { createLayout } from './layout.ts';
 import type { Layout } from './layout.ts';
-import { findMade, writeMade } from './made.ts';
+import { findMade, writeMade, refuseForeignFiles } from './made.ts';
 import type { Made } from './made.ts';
 import { runMainJob } from './main-job.ts';
 import type { Outcome } from './main-job.ts';
@@ -90,6 +90,7 @@ async function makeInstallation(
   const host = await findNeighbours(usual);
   if (!renumber) refuseOverlaps(host, usual);
   const earlier = await findMade(usual);
+  if (!earlier) await refuseForeignFiles(usual);
   const accounts = await chooseAccounts(earlier, host);
   const layout = createLayout(usual.dir, accounts);
   await mkdir(layout.dir, { recursive: true, mode: 0o755 });

@@ -7,7 +7,7 @@ import { withHostLock } from './host-lock.ts';
 import { removeTree, run } from './host.ts';
 import { createLayout } from './layout.ts';
 import type { Layout } from './layout.ts';
-import { findMade } from './made.ts';
+import { findMade, refuseForeignFiles } from './made.ts';
 import type { Made } from './made.ts';
 import { stopMetadataDatabase } from './metadata-database.ts';
 import { findNeighbours, listUsersOfOthers } from './neighbours.ts';
@@ -26,6 +26,7 @@ import { unmountVolume } from './volume.ts';
 export async function takeDown(usual: Layout, steps: Steps): Promise<void> {
   const made = await findMade(usual);
   if (!made) {
+    await refuseForeignFiles(usual);
     print(`there is no quickstart installation in ${usual.dir}`);
     return;
   }

@@ -104,6 +104,18 @@ describe('the audit log', () => {
     expect(await readEntries()).toEqual(['found']);
   });
 
+  it('is seen to be unusable before something is done that needs an entry', async () => {
+    const log = await open();
+    await log.write(entry('before'));
+    await rename(file, `${file}.1`);
+    await mkdir(file);
+    await expect(log.requireWritable()).rejects.toMatchObject({ kind: 'audit_log_unavailable' });
+    await rm(file, { recursive: true });
+    await log.requireWritable();
+    await log.write(entry('after'));
+    expect(await readEntries()).toEqual(['after']);
+  });
+
   it('is not opened through a link, a fifo or a directory', async () => {
     await writeFile(join(directory, 'target'), '');
     await symlink(join(directory, 'target'), file);

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   lstatSync,
@@ -135,6 +136,18 @@ describe('settings file', () => {
     });
     await expect(requireWritable(elsewhere)).rejects.toThrow(`cannot write ${elsewhere}: ${reason}`);
     expect(readdirSync(directory)).toEqual(['file']);
+  });
+
+  it('that is a pipe or a device is never replaced, and draws no warning', async () => {
+    execFileSync('mkfifo', ['-m', '0666', file]);
+    const message = `cannot write ${file}: it is no regular file`;
+    await expect(saveSettings(file, createSettings())).rejects.toThrow(message);
+    await expect(requireWritable(file)).rejects.toThrow(message);
+    expect(lstatSync(file).isFIFO()).toBe(true);
+    const written = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+    expect(await loadSettings('/dev/null')).toEqual(createSettings());
+    expect(written).not.toHaveBeenCalled();
+    written.mockRestore();
   });
 
   it('that does not exist yet can be written where its directory can', async () => {

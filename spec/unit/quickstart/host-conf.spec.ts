@@ -52,7 +52,10 @@ describe('host.conf of quickstart', () => {
 
   it('keeps everything but its numbers when these are changed', () => {
     const other = readAsInstallation(EARLIER);
-    const changed = renumberHostConf(`${EARLIER}\nMIN_INSTANCE_PORT=16432\nCGROUP=mine\n`, [other]);
+    const changed = renumberHostConf(
+      `${EARLIER}\nMIN_INSTANCE_PORT=16432\nCGROUP=mine\n`,
+      chooseNumbers([other]),
+    );
     expect(changed).toBe(`DATA_PATH=/srv/q/data
 RUN_PATH=/srv/q/run
 UPLOAD_USER=draupnir-upload

@@ -41,6 +41,13 @@ function chooseAll(first: readonly Taken[], count: number): Numbers[] {
 }
 
 describe('the numbers of a new installation', () => {
+  it('leave out ports on which something listens, such as an instance of a renumbered installation', () => {
+    expect(chooseNumbers([], [80, 16_440])).toMatchObject({
+      MIN_INSTANCE_PORT: 16_632,
+      CGROUP: 'draupnir-16632',
+    });
+  });
+
   it('are the usual ones on a host of its own', () => {
     expect(chooseNumbers([])).toEqual({
       INSTANCE_UID_BASE: 3_000_000_000,
