@@ -43,6 +43,16 @@ describe('the creation of an instance', () => {
     expect(world.allowList.admitted).toEqual([{ instanceId: 1, address: ADDRESS }]);
   });
 
+  it('is counted, and so is one that fails, with the reason', async () => {
+    await world.instances.create(ada, imageId, ADDRESS);
+    world.steps.failOnce('volume.requireSpace', new DomainError('insufficient_disk', 'no space'));
+    await expect(world.instances.create(ada, imageId, ADDRESS)).rejects.toThrow('no space');
+    world.steps.failOnce('proof.prove', new Error('bug'));
+    await expect(world.instances.create(ada, imageId, ADDRESS)).rejects.toThrow();
+    expect(world.meter.created).toEqual([{ warm: false }]);
+    expect(world.meter.notCreated).toEqual(['insufficient_disk', 'internal']);
+  });
+
   it('keeps the credentials sealed, without the key of the server', async () => {
     const { credentials } = await world.instances.create(ada, imageId, ADDRESS);
     expect(world.store.credentials.get(1)?.toString()).not.toContain('server key');

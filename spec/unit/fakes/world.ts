@@ -20,6 +20,7 @@ import { FakeImageStore } from './fake-image-store.ts';
 import { FakeInstanceStorage } from './fake-instance-storage.ts';
 import { FakeInstanceStore } from './fake-instance-store.ts';
 import { RecordingLog } from './recording-log.ts';
+import { RecordingMeter } from './recording-meter.ts';
 import { Steps } from './steps.ts';
 
 /** Ports the instances of a world may have. */
@@ -159,6 +160,7 @@ export function createWorld({
     postmasters: new FakePostmasters(steps),
     volume: new FakeVolume(steps),
     sealer: new FakeSealer(),
+    meter: new RecordingMeter(),
   };
   const certificates = new FakeCertificateStorage(steps);
   const certified = {
@@ -206,6 +208,7 @@ export function createWorld({
     log,
     portRange: PORT_RANGE,
     warmInstances,
+    meter: parts.meter,
     onIdle: () => {
       idle.times++;
     },

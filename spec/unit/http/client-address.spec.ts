@@ -85,6 +85,8 @@ describe('parseAddress', () => {
     '1.2.3.4:',
     '1.2.3.4:999999',
     '[::1',
+    'x[2001:db8::7]',
+    '[2001:db8::7]x',
     ' 1.2.3.4',
   ])('does not take %j for an address', (text) => expect(parseAddress(text)).toBeUndefined());
 
