@@ -37,6 +37,11 @@ describe('findForeignDirectory', () => {
     expect(await findForeignDirectory(join(folder.path, 'link', 'bin'))).toBe(tmpdir());
   });
 
+  it('throws when it cannot look', async () => {
+    const path = `/usr/${'x'.repeat(300)}`;
+    await expect(findForeignDirectory(path)).rejects.toMatchObject({ code: 'ENAMETOOLONG' });
+  });
+
   it('stops at a file', async () => {
     expect(await findForeignDirectory('/etc/passwd/x')).toBeUndefined();
   });

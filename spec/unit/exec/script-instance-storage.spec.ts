@@ -1,8 +1,9 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { ScriptInstanceStorage } from '../../../src/exec/script-instance-storage.ts';
+import { createTemporaryDirectory } from '../../support/cli/temporary-directory.ts';
 import { createFakeChain } from '../fakes/world.ts';
 import { StubScripts } from './stub-scripts.ts';
 
@@ -110,6 +111,14 @@ describe('an instance of the scripts', () => {
     expect(await storage.startInstance(5)).toEqual({ pid: 995 });
     await storage.destroyInstance(5);
     await expect(storage.destroyInstance(6)).rejects.toMatchObject({ name: 'ScriptError' });
+  });
+
+  it('that runs already needs its script no longer, whose input ends', async () => {
+    const file = join(createTemporaryDirectory(), 'ended');
+    const body = `echo 'running 995'; cat >/dev/null; touch '${file}'`;
+    const storage = new ScriptInstanceStorage(new StubScripts({ 'draupnir-start-instance': body }));
+    await storage.startInstance(5);
+    await expect.poll(() => existsSync(file)).toBe(true);
   });
 
   it.each(['', 'echo stopped', 'echo started x'])(
