@@ -27,7 +27,7 @@ const E2E: readonly (readonly [RegExp, readonly string[]])[] = [
     ['isolation.spec', 'isolation-kernel', 'isolation-limits', 'isolation-images'],
   ],
   [/adopt|legacy|foreign-directory/, ['takeover', 'plain-directory']],
-  [/inspect|repair|mount-table|btrfs|sudo-rules/, ['doctor', 'operations/', 'faults/disk']],
+  [/inspect|repair|mount-table|btrfs|sudo-rules/, ['doctor', 'operations/', 'faults/disk', 'hosts']],
   [
     /-instance$|lib\/instance\.sh/,
     ['instances.spec', 'lifecycle', 'faults/instance-faults', 'planted-links'],
@@ -44,7 +44,7 @@ const E2E: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^src\/auth/, ['sign-in', 'identity', 'contract/']],
   [/^src\/http/, ['contract/', 'audit', 'hostile-clients', 'sign-in', 'identity']],
   [/^src\/exec/, ['instances.spec', 'lifecycle', 'server.spec', 'operations/']],
-  [/^src\/db/, ['contract/', 'api-instances', 'api-images', 'takeover', 'faults/metadata-database']],
+  [/^src\/db/, ['contract/', 'api-images', 'takeover', 'faults/metadata-database', 'planted-links']],
   [/^src\/tls/, ['certificates', 'secrets', 'server.spec']],
 ];
 

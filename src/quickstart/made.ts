@@ -1,4 +1,5 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { lstat, readdir, readFile, writeFile } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
 import type { Accounts, Layout } from './layout.ts';
 
 /** What quickstart has made outside its directory. Written before a thing is made, so that `--down` finds it in any case. */
@@ -32,17 +33,24 @@ export async function findMade(layout: Layout): Promise<Made | undefined> {
 
 /**
  * Throws when the directory holds files, but no record of quickstart: they are not its own, and `--down` would
- * remove them.
+ * remove them. A volume that is mounted where the data will be is welcome: `--down` unmounts it.
  */
-export async function refuseForeignFiles({ dir, made }: Pick<Layout, 'dir' | 'made'>): Promise<void> {
-  const names = await readdir(dir).catch((error: unknown) => {
+export async function refuseForeignFiles(layout: Pick<Layout, 'dir' | 'data' | 'made'>): Promise<void> {
+  const { dir, data, made } = layout;
+  const names = await readdir(dir).catch((error: unknown): string[] => {
     if (isMissing(error)) return [];
     throw error;
   });
-  if (names.length === 0) return;
-  throw new Error(
-    `${dir} is not empty, and ${made}, the record of what quickstart made, is missing: choose another --dir`,
-  );
+  const isMounted = names.includes(basename(data)) && (await isMountPoint(data));
+  if (names.every((name) => isMounted && name === basename(data))) return;
+  const record = `${made}, the record of what quickstart made, is missing`;
+  throw new Error(`${dir} is not empty, and ${record}: choose another --dir`);
+}
+
+/** Whether another file system begins there. */
+async function isMountPoint(path: string): Promise<boolean> {
+  const [own, above] = await Promise.all([lstat(path), lstat(dirname(path))]);
+  return own.dev !== above.dev;
 }
 
 function isMissing(error: unknown): boolean {

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { listAssets, readAsset } from '../../../src/assets.ts';
 import { PgImageStore } from '../../../src/db/image-store.ts';
 import { PgInstanceStore } from '../../../src/db/instance-store.ts';
@@ -58,6 +58,17 @@ async function describeSchema(): Promise<unknown[]> {
 }
 
 describe('the migrations', () => {
+  it('are written for root where root alone can write, for others among temporary files', async () => {
+    vi.stubEnv('TMPDIR', '/missing');
+    try {
+      const migrating = migrate(database.config, FILES);
+      if (process.geteuid?.() === 0) expect(await migrating).toEqual(NAMES);
+      else await expect(migrating).rejects.toThrow("'/missing/draupnir-migrations-");
+    } finally {
+      vi.unstubAllEnvs();
+    }
+  });
+
   it('make the tables from nothing, once', async () => {
     expect(await migrate(database.config, FILES)).toEqual(NAMES);
     const schema = await describeSchema();
