@@ -67,6 +67,11 @@ const KEPT = [
   '.',
 ];
 
+/** Whether the first line says that a text is bash: `#!` of a program, or the directive of shellcheck in a library. */
+export function isBash(text: string): boolean {
+  return /^#!.*\bbash\b|^# shellcheck shell=bash$/m.test(text.slice(0, text.indexOf('\n')));
+}
+
 /** Lists single changes to a bash script: operators, conditions, commands that are left out, failures that are not reported. */
 export async function listBashMutants(file: string, text: string): Promise<Mutant[]> {
   const { stdout } = await execa('shfmt', ['--to-json', '-ln', 'bash'], { input: text });

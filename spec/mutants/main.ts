@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { print } from '../run/print.ts';
 import { readFirstSlot, readLanes } from '../run/run-in-lanes.ts';
 import { writeJson } from '../run/write-json.ts';
-import { listBashMutants } from './bash-mutants.ts';
+import { isBash, listBashMutants } from './bash-mutants.ts';
 import { Checkout } from './checkout.ts';
 import { applyMutant, AREAS, formatMutant, type Mutant } from './mutant.ts';
 import { runMutant, type Verdict } from './run-mutant.ts';
@@ -62,7 +62,7 @@ async function listMutants(filters: readonly string[]): Promise<Mutant[]> {
       if (filters.length > 0 && !filters.some((part) => file.includes(part))) continue;
       const text = await readFile(join(ROOT, file), 'utf8');
       if (area !== 'scripts') mutants.push(...(await listTypeScriptMutants(area, file, text)));
-      else if (/^#!.*bash/.test(text)) mutants.push(...(await listBashMutants(file, text)));
+      else if (isBash(text)) mutants.push(...(await listBashMutants(file, text)));
     }
   }
   return mutants;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { listBashMutants } from '../../mutants/bash-mutants.ts';
+import { isBash, listBashMutants } from '../../mutants/bash-mutants.ts';
 import { applyMutant, type Mutant } from '../../mutants/mutant.ts';
 import { listTypeScriptMutants } from '../../mutants/typescript-mutants.ts';
 
@@ -35,6 +35,18 @@ describe('the mutants of a bash script', () => {
       "8 Command: while :; do printf 'waiting'; done",
       "8 Condition: while ready; do printf 'waiting'; done",
     ]);
+  });
+});
+
+describe('bash', () => {
+  it.each([
+    ['#!/usr/bin/env bash\n', true],
+    ['#!/bin/bash -p\n', true],
+    ['# shellcheck shell=bash\n', true],
+    ['#!/usr/bin/perl -w\n# not bash\n', false],
+    ['# bash lists it\n', false],
+  ])('is known by the first line: %j', (text, expected) => {
+    expect(isBash(text)).toBe(expected);
   });
 });
 
