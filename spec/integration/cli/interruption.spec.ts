@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
-import { imageResource } from '../../support/cli/resources.ts';
+import { imageResource, instanceDocument } from '../../support/cli/resources.ts';
 import { createUser, type TestUser } from '../../support/cli/run-command-line.ts';
 import { startStubServer } from '../../support/cli/stub-server.ts';
 
@@ -99,6 +99,17 @@ describe('stdout', () => {
       });
     },
   );
+
+  it('that is full names what was created', async () => {
+    const created = { status: 201, body: instanceDocument(4) };
+    const images = { status: 200, body: { data: [imageResource(1)] } };
+    const user = createUser(await startStubServer({ 'GET /images': images, 'POST /instances': created }));
+    const { code, stderr } = await user.runShell('bash', '$draupnir --insecure instances create >/dev/full');
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: 'error: cannot write stdout: no space left on the device (created instance 4)\n',
+    });
+  });
 
   it('without a reader is a failure', async () => {
     expect(await fill('', '$draupnir --insecure images list | true')).toMatchObject({

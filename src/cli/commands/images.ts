@@ -3,6 +3,7 @@ import type { ApiClient } from '../api-client.ts';
 import { parseBackedUpAt, parseId } from '../arguments.ts';
 import { openCommandSession } from '../command-session.ts';
 import { withConsequence } from '../interruption.ts';
+import { nameInOutputFailure } from '../output-failure.ts';
 import { formatImage, printData, printNotice } from '../output.ts';
 import { withSpinner } from '../spinner.ts';
 
@@ -63,6 +64,7 @@ async function createImage(
     hint: 'draupnir images list shows it, draupnir images destroy ID removes it',
   };
   const image = await withConsequence(consequence, () => withSpinner('creating the image', create));
+  nameInOutputFailure(`created image ${image.id}`);
   printData(formatImage(image));
 }
 

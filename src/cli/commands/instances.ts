@@ -3,6 +3,7 @@ import type { ApiClient } from '../api-client.ts';
 import { parseId } from '../arguments.ts';
 import { openCommandSession } from '../command-session.ts';
 import { withConsequence } from '../interruption.ts';
+import { nameInOutputFailure } from '../output-failure.ts';
 import { formatInstance, printData, printNotice } from '../output.ts';
 import { withSpinner } from '../spinner.ts';
 
@@ -51,7 +52,9 @@ async function createInstance(
 ): Promise<void> {
   const { client } = await openCommandSession(command);
   const { createInstanceOf } = await import('../create-instance.ts');
-  printData(formatInstance(await createInstanceOf(client, imageId)));
+  const instance = await createInstanceOf(client, imageId);
+  nameInOutputFailure(`created instance ${instance.id}`);
+  printData(formatInstance(instance));
 }
 
 async function rotateInstance(id: number, _options: unknown, command: Command): Promise<void> {
