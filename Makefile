@@ -57,7 +57,6 @@ faults: dist/draupnir ## try the whole matrix of faults (half an hour): a table,
 
 mutants: dist/draupnir ## change the program in 60 places, one at a time, and see whether a test fails (an hour); as root
 	scripts/dev/install-packages test
-	scripts/dev/install-packages lint
 	scripts/dev/fetch-postgres
 	node spec/mutants/main.ts
 

@@ -34,7 +34,7 @@ sub mount_at {
   call("mount $target", get_number('mount'), $source, $target, @rest);
 }
 
-# bind SOURCE TARGET FLAGS: mount(2) ignores other flags with MS_BIND, except in a remount.
+# bind_at SOURCE TARGET FLAGS: mount(2) ignores other flags with MS_BIND, except in a remount.
 sub bind_at {
   my ($source, $target, $flags) = @_;
   mount_at($source, $target, 0, MS_BIND, 0);

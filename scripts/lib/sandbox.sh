@@ -64,7 +64,8 @@ forget_sandbox() {
   if grep -sE '^(enter-sandbox|exec-filtered): ' -- "$1" >&2; then rm -f -- "${SANDBOX_FOUND}"; fi
 }
 
-# write_mounts FILE rw:PATH… ro:PATH…: the directory tree of a sandbox in the form of fstab(5), for lib/mounts.pl. Paths are the same inside and outside. /dev/shm and /var/tmp are the one private /tmp, so that one limit bounds them.
+# write_mounts FILE rw:PATH… ro:PATH…: the directory tree of a sandbox in the form of fstab(5), for lib/mounts.pl.
+# Paths are the same inside and outside. /dev/shm and /var/tmp are the one private /tmp, so that one limit bounds them.
 # enter-sandbox makes the rest of /dev.
 write_mounts() {
   local file=$1 root=${SANDBOX_ROOT} entry safe='bind,nosuid,nodev,X-mount.mkdir'

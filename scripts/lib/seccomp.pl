@@ -98,7 +98,7 @@ sub call {
 # call_by_name NAME ARGUMENTS…: the same for a call of the list.
 sub call_by_name {
   my ($name, @arguments) = @_;
-  return call($name, $number{$name}, @arguments);
+  return call($name, get_number($name), @arguments);
 }
 
 # struct sock_filter (linux/filter.h): code, jump if true, jump if false, value.

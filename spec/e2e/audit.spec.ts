@@ -164,6 +164,8 @@ describe('the audit log', () => {
       await mkdir(file);
       const before = await api.listInstanceIds('upload');
       const body = { data: { attributes: { image_id: inject('e2e').imageId } } };
+      const first = await api.send('DELETE', '/instances/999999999', { as: 'upload' });
+      expect(first).toMatchObject({ status: 503, json: { id: 'audit_log_unavailable' } });
       const refused = await api.send('POST', '/instances', { as: 'upload', body });
       expect(refused).toMatchObject({ status: 503, json: { id: 'audit_log_unavailable' } });
       expect(refused.headers['retry-after']).toBeDefined();

@@ -50,10 +50,9 @@ export class AuditFile implements AuditLog {
 
   async requireWritable(): Promise<void> {
     try {
-      // An empty line is no entry, but needs what an entry needs.
-      if (this.#broken) await this.#enqueue(() => this.#append('\n'));
-      // A file in another's place is opened before the change rather than after it.
-      else await this.#follow();
+      // A file in another's place is opened before the change rather than after it. An empty line is no entry, but needs
+      // what an entry needs.
+      await this.#enqueue(() => (this.#broken ? this.#append('\n') : this.#followRotation()));
     } catch (cause) {
       const reason = 'nothing is done that cannot be entered into the audit log, which cannot be written';
       throw new DomainError('audit_log_unavailable', `${reason}; try again later`, { cause });
@@ -63,12 +62,6 @@ export class AuditFile implements AuditLog {
   async close(): Promise<void> {
     await this.#queue;
     await this.#handle.close();
-  }
-
-  #follow(): Promise<void> {
-    const done = this.#queue.then(() => this.#followRotation());
-    this.#queue = done.catch(() => undefined);
-    return done;
   }
 
   /** One after the other, so that a line that was cut short is followed by a new one. */

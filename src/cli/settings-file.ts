@@ -44,9 +44,7 @@ export async function loadSettings(file: string | undefined): Promise<Settings> 
 /** Throws `CliError` where {@link saveSettings} would, as far as that shows before: the directory is not writable. */
 export async function requireWritable(file: string): Promise<void> {
   try {
-    const target = await followLinks(file);
-    await requireRegularFile(target);
-    await access(dirname(target), constants.W_OK | constants.X_OK);
+    await access(dirname(await findTarget(file)), constants.W_OK | constants.X_OK);
   } catch (error) {
     throw error instanceof CliError ? error : describeFileFailure(error, 'write', file, OTHER_FILE_HINT);
   }
@@ -69,9 +67,7 @@ export async function saveSettings(file: string, settings: Settings): Promise<vo
   // change than a broken file.
   parseSettings(text, file);
   try {
-    const target = await followLinks(file);
-    await requireRegularFile(target);
-    await replaceFile(target, text);
+    await replaceFile(await findTarget(file), text);
   } catch (error) {
     throw error instanceof CliError ? error : describeFileFailure(error, 'write', file, OTHER_FILE_HINT);
   }
@@ -91,10 +87,11 @@ async function findText(file: string): Promise<string | undefined> {
   }
 }
 
-/** A device or a pipe must not be replaced by a file. Throws `CliError`. */
-async function requireRegularFile(target: string): Promise<void> {
+/** What is replaced in place of `file`. A device or a pipe must not be: throws `CliError`. */
+async function findTarget(file: string): Promise<string> {
+  const target = await followLinks(file);
   const found = await lstat(target).catch(() => undefined);
-  if (found === undefined || found.isFile()) return;
+  if (found === undefined || found.isFile()) return target;
   throw new CliError(`cannot write ${target}: it is no regular file`, { hint: OTHER_FILE_HINT });
 }
 

@@ -1,6 +1,7 @@
 import { open, readdir, readFile } from 'node:fs/promises';
 import { spawn } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
+import { findErrorCode } from '../cli/failure.ts';
 import { asUser } from './host.ts';
 import type { Layout } from './layout.ts';
 import { writeMade } from './made.ts';
@@ -82,7 +83,7 @@ export function sendSignal(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+    if (findErrorCode(error) !== 'ESRCH') throw error;
   }
 }
 

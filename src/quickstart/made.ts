@@ -1,6 +1,8 @@
-import { lstat, readdir, readFile, writeFile } from 'node:fs/promises';
-import { basename, dirname } from 'node:path';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { findErrorCode } from '../cli/failure.ts';
 import type { Accounts, Layout } from './layout.ts';
+import { isMounted } from './volume.ts';
 
 /** What quickstart has made outside its directory. Written before a thing is made, so that `--down` finds it in any case. */
 export interface Made {
@@ -18,7 +20,7 @@ export interface Made {
 /** What was made so far; undefined when there is no installation. */
 export async function findMade(layout: Layout): Promise<Made | undefined> {
   const text = await readFile(layout.made, 'utf8').catch((error: unknown) => {
-    if (isMissing(error)) return undefined;
+    if (findErrorCode(error) === 'ENOENT') return undefined;
     throw error;
   });
   if (text === undefined) return undefined;
@@ -38,23 +40,13 @@ export async function findMade(layout: Layout): Promise<Made | undefined> {
 export async function refuseForeignFiles(layout: Pick<Layout, 'dir' | 'data' | 'made'>): Promise<void> {
   const { dir, data, made } = layout;
   const names = await readdir(dir).catch((error: unknown): string[] => {
-    if (isMissing(error)) return [];
+    if (findErrorCode(error) === 'ENOENT') return [];
     throw error;
   });
-  const isMounted = names.includes(basename(data)) && (await isMountPoint(data));
-  if (names.every((name) => isMounted && name === basename(data))) return;
+  const hasVolume = names.includes(basename(data)) && (await isMounted(layout));
+  if (names.every((name) => hasVolume && name === basename(data))) return;
   const record = `${made}, the record of what quickstart made, is missing`;
   throw new Error(`${dir} is not empty, and ${record}: choose another --dir`);
-}
-
-/** Whether another file system begins there. */
-async function isMountPoint(path: string): Promise<boolean> {
-  const [own, above] = await Promise.all([lstat(path), lstat(dirname(path))]);
-  return own.dev !== above.dev;
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }
 
 export async function writeMade(layout: Layout, made: Made): Promise<void> {

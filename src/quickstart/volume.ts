@@ -25,7 +25,8 @@ export async function unmountVolume(layout: Layout): Promise<void> {
   while (await isMounted(layout)) await run(['umount', layout.data]);
 }
 
-function isMounted(layout: Layout): Promise<boolean> {
+/** Whether a file system is mounted where the data is. */
+export function isMounted(layout: Pick<Layout, 'data'>): Promise<boolean> {
   return succeeds(['mountpoint', '-q', layout.data]);
 }
 
