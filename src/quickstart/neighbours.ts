@@ -42,6 +42,11 @@ export function listUsersOfOthers(
   ]);
 }
 
+/** Whether this installation exists and shares something with another. */
+export function sharesSomething({ own, others }: Pick<Neighbourhood, 'own' | 'others'>): boolean {
+  return own !== undefined && others.some((other) => findOverlaps(own, other).length > 0);
+}
+
 /**
  * Throws when an installation that exists shares something with another: each would end processes of the
  * other.

@@ -11,7 +11,7 @@ import type { Made } from './made.ts';
 import { runMainJob } from './main-job.ts';
 import type { Outcome } from './main-job.ts';
 import { startMetadataDatabase } from './metadata-database.ts';
-import { findNeighbours, refuseOverlaps } from './neighbours.ts';
+import { findNeighbours, refuseOverlaps, sharesSomething } from './neighbours.ts';
 import { planInstallation } from './plan.ts';
 import { findPostgresPrograms } from './postgres-programs.ts';
 import { checkRequirements } from './requirements.ts';
@@ -85,10 +85,11 @@ async function setUp(usual: Layout, steps: Steps, options: QuickstartOptions): P
 async function makeInstallation(
   usual: Layout,
   steps: Steps,
-  { renumber }: QuickstartOptions,
+  options: QuickstartOptions,
 ): Promise<{ layout: Layout; made: Made; access: Access }> {
   const host = await findNeighbours(usual);
-  if (!renumber) refuseOverlaps(host, usual);
+  if (!options.renumber) refuseOverlaps(host, usual);
+  const renumber = options.renumber && sharesSomething(host);
   const earlier = await findMade(usual);
   if (!earlier) await refuseForeignFiles(usual);
   const accounts = await chooseAccounts(earlier, host);
@@ -96,7 +97,7 @@ async function makeInstallation(
   await mkdir(layout.dir, { recursive: true, mode: 0o755 });
   const made: Made = { users: [], sudoers: '', processes: {}, ...earlier, accounts };
   await writeMade(layout, made);
-  if (renumber && host.own) {
+  if (renumber) {
     await steps.run('stop the server, its instances and preparations', async () => {
       await stopServer(layout, made);
       await stopAll(layout);
