@@ -103,13 +103,13 @@ describe('doctor finds what it does not repair, and says what to do:', () => {
     [
       'a ready image whose snapshot is missing',
       () => damage.insertImage(UNKNOWN + 1, 'ready'),
-      () => [`I2 image ${UNKNOWN + 1}: is ready, but subvolume image_snapshots/${UNKNOWN + 1} is missing`],
+      () => [`I2 image ${UNKNOWN + 1}: subvolume image_snapshots/${UNKNOWN + 1} is missing`],
       `draupnir images destroy ${UNKNOWN + 1}`,
     ],
     [
       'a pending image whose upload is missing',
       () => damage.insertImage(UNKNOWN + 2, 'pending'),
-      () => [`I2 image ${UNKNOWN + 2}: is pending, but subvolume image_uploads/${UNKNOWN + 2} is missing`],
+      () => [`I2 image ${UNKNOWN + 2}: subvolume image_uploads/${UNKNOWN + 2} is missing`],
       `draupnir images destroy ${UNKNOWN + 2}`,
     ],
     [

@@ -63,7 +63,7 @@ function* checkInstance(view: View, instance: SettledInstance): Generator<Findin
       if (status === 'failed' && !portTaken) yield describeFailed(object, id);
       return;
     }
-    const message = `is ${status}, but has ${describe(processes)}`;
+    const message = `${describe(processes)} of its uid, though it should not run`;
     const hint = 'run draupnir doctor --fix, which stops it';
     yield { invariant: 'I3', object, message, hint, repair: { action: 'stop-instance', id } };
     return;

@@ -49,17 +49,17 @@ function* findMissing(view: View, paths: ReadonlySet<string>): Generator<Finding
     const hint = `destroy it and upload it again: draupnir images destroy ${id}`;
     const object = `image ${id}`;
     if (status === 'ready' && !paths.has(snapshot)) {
-      yield { invariant: 'I2', object, message: `is ready, but subvolume ${snapshot} is missing`, hint };
+      yield { invariant: 'I2', object, message: `subvolume ${snapshot} is missing`, hint };
     } else if (status !== 'ready' && !paths.has(upload) && !(status === 'failed' && paths.has(snapshot))) {
-      yield { invariant: 'I2', object, message: `is ${status}, but subvolume ${upload} is missing`, hint };
+      yield { invariant: 'I2', object, message: `subvolume ${upload} is missing`, hint };
     }
   }
-  for (const { id, status } of view.instances) {
+  for (const { id } of view.instances) {
     if (paths.has(`instances/${id}`)) continue;
     yield {
       invariant: 'I2',
       object: `instance ${id}`,
-      message: `is ${status}, but subvolume instances/${id} is missing`,
+      message: `subvolume instances/${id} is missing`,
       hint: `its data is gone: destroy it, draupnir instances destroy ${id} with the shared secret`,
     };
   }

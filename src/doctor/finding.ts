@@ -26,7 +26,7 @@ export interface Finding {
   readonly invariant: Invariant;
   /** `image 7`, `instance 3`, `port 16412` and the like; with the invariant and the message it names the finding. */
   readonly object: string;
-  /** What is wrong; the same text as long as it is the same thing. */
+  /** What is wrong; the same text as long as it is the same thing, so without the status, which may change meanwhile. */
   readonly message: string;
   /** What to do about it. */
   readonly hint: string;

@@ -84,8 +84,8 @@ describe('the checks of doctor', () => {
         const moving = ['image_uploads/2', 'image_work/2', 'image_uploads/5', 'instances/1'].includes(path);
         const lines = missing.list().filter((line) => line.startsWith('I2 '));
         expect(lines).toHaveLength(moving ? 0 : 1);
-        if (!moving)
-          expect(lines[0]).toContain(`${folder === 'instances' ? 'instance' : 'image'} ${id}: is `);
+        const object = `${folder === 'instances' ? 'instance' : 'image'} ${id}`;
+        if (!moving) expect(lines[0]).toBe(`I2 ${object}: subvolume ${path} is missing`);
 
         const orphaned = createHost();
         orphaned.inspection.subvolumes.push({ path: `${folder}/77`, readOnly: false, nested: false });
@@ -93,6 +93,18 @@ describe('the checks of doctor', () => {
         expect(orphaned.list()[0]).toMatch(/^I2 (image|instance) 77: .*\/77/);
       }),
     );
+  });
+
+  it('find the same while the server tries to start an instance again and again', () => {
+    const [stopped, failed] = (['stopped', 'failed'] as const).map((status) => {
+      const host = createHost();
+      remove(host.inspection.subvolumes, ({ path }) => path === `instances/${STOPPED}`);
+      const record = host.records.instances.find(({ id }) => id === STOPPED);
+      Object.assign(record ?? {}, { status });
+      return host.list().filter((line) => line.startsWith('I2 '));
+    });
+    expect(stopped).toEqual([`I2 instance ${STOPPED}: subvolume instances/${STOPPED} is missing`]);
+    expect(failed).toEqual(stopped);
   });
 
   /** What is changed, and what is found. */
@@ -173,7 +185,7 @@ describe('the checks of doctor', () => {
     [
       'a stopped instance that runs',
       (host) => host.addProcess(UID + STOPPED, 50_000, 1),
-      [`I3 instance ${STOPPED}: is stopped, but has a process (postgres)`],
+      [`I3 instance ${STOPPED}: a process (postgres) of its uid, though it should not run`],
     ],
     [
       'a process of an instance without a record',
