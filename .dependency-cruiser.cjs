@@ -9,11 +9,12 @@ const layers = {
   tls: ['core'],
   audit: ['core'],
   jobs: ['core'],
+  prepare: ['core', 'failpoints'],
   metrics: ['core'],
   sentry: ['core'],
   config: ['core'],
   http: ['core', 'wire', 'version'],
-  cli: ['wire', 'version', 'core/quote', 'config', 'server', 'quickstart'],
+  cli: ['wire', 'version', 'core/quote', 'config', 'server', 'quickstart', 'prepare/run-prepare'],
   quickstart: ['wire', 'version', 'core', 'config', 'assets', 'tls', 'exec', 'cli'],
 };
 

@@ -1,7 +1,7 @@
 /**
  * Builds `dist/draupnir`: one executable that holds the program, the bash scripts, the migrations and the sample.
- * esbuild makes four CommonJS files: what knows the version alone, and three chunks that are loaded on demand: the
- * command line, what runs on a server, and Sentry's SDK. Reading them takes longer than node takes to start. Node's
+ * esbuild makes five CommonJS files: what knows the version alone, and four chunks that are loaded on demand: the
+ * command line, the worker of a preparation, what runs on a server, and Sentry's SDK. Reading them takes longer than node takes to start. Node's
  * single-executable support (https://nodejs.org/api/single-executable-applications.html) wraps all.
  *
  * The same sources give the same bytes, whatever the folder, time zone and umask.
@@ -86,11 +86,13 @@ const common: BuildOptions = {
 /** Files that are imported only when they are needed, by the chunk they go to. */
 const lazy: Record<ChunkName, Set<string>> = {
   commands: new Set(),
+  prepare: new Set(),
   server: new Set(),
   sentry: new Set(),
 };
 
 function nameChunk(path: string): ChunkName {
+  if (path.startsWith('./prepare/')) return 'prepare';
   if (path.startsWith('./')) return 'commands';
   return path.startsWith('../sentry/') ? 'sentry' : 'server';
 }
@@ -100,7 +102,7 @@ const chunks: Plugin = {
   name: 'chunks',
   setup(builder) {
     builder.onResolve(
-      { filter: /^\.\/cli\/|^\.\.\/\.\.\/(server|quickstart)\/|^\.\.\/sentry\// },
+      { filter: /^\.\/(cli|prepare)\/|^\.\.\/\.\.\/(server|quickstart)\/|^\.\.\/sentry\// },
       (found) => {
         if (found.kind !== 'dynamic-import') return undefined;
         const name = nameChunk(found.path);

@@ -43,7 +43,11 @@ export default defineConfig({
           include: ['spec/integration/**/*.spec.ts'],
           sequence: { groupOrder: 2 },
           runner,
-          globalSetup: ['spec/support/cli/bundle-command-line.ts', 'spec/integration/support/cluster.ts'],
+          globalSetup: [
+            'spec/support/cli/bundle-command-line.ts',
+            'spec/integration/prepare/support/bundle-steps.ts',
+            'spec/integration/support/cluster.ts',
+          ],
           testTimeout: PATIENCE_MS,
           hookTimeout: PATIENCE_MS,
           expect: { poll },

@@ -2,7 +2,7 @@ import { getRawAsset } from 'node:sea';
 import { Script } from 'node:vm';
 
 /** What the executable loads on demand: CommonJS files (build.ts). Each may load the ones after it. */
-export const CHUNKS = ['commands', 'server', 'sentry'] as const;
+export const CHUNKS = ['commands', 'prepare', 'server', 'sentry'] as const;
 export type ChunkName = (typeof CHUNKS)[number];
 
 /** Assets of the executable: the code of a chunk, and V8's cache of it. */

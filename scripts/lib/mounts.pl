@@ -41,13 +41,21 @@ sub bind_at {
   mount_at($source, $target, 0, MS_REMOUNT | MS_BIND | $flags, 0);
 }
 
+# make_target SOURCE TARGET: a directory, or for a file a file.
+sub make_target {
+  my ($source, $target) = @_;
+  return make_directories('', $target) if !-f $source;
+  make_directories('', $target =~ s{/[^/]*$}{}r);
+  -e $target or open(my $file, '>', $target) or fail("$target: $!");
+}
+
 # make_mount SOURCE TARGET TYPE OPTIONS: a line of fstab(5). X-mount.mkdir makes the target.
 sub make_mount {
   my ($source, $target, $type, $options) = @_;
   my ($flags, @data) = (0);
   for my $option (split(/,/, $options)) {
     if ($option eq 'X-mount.mkdir') {
-      make_directories('', $target);
+      make_target($source, $target);
     } elsif (exists $FLAGS{$option}) {
       $flags |= $FLAGS{$option};
     } else {

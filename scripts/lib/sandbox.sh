@@ -64,11 +64,11 @@ forget_sandbox() {
   if grep -sE '^(enter-sandbox|exec-filtered): ' -- "$1" >&2; then rm -f -- "${SANDBOX_FOUND}"; fi
 }
 
-# write_mounts FILE rw:PATH… ro:PATH…: the directory tree of a sandbox in the form of fstab(5), for lib/mounts.pl.
+# write_mounts FILE rw:PATH… ro:PATH… exec:PATH…: the directory tree of a sandbox in the form of fstab(5), for lib/mounts.pl.
 # Paths are the same inside and outside. /dev/shm and /var/tmp are the one private /tmp, so that one limit bounds them.
 # enter-sandbox makes the rest of /dev.
 write_mounts() {
-  local file=$1 root=${SANDBOX_ROOT} entry safe='bind,nosuid,nodev,X-mount.mkdir'
+  local file=$1 root=${SANDBOX_ROOT} entry mode safe='bind,nosuid,nodev,X-mount.mkdir'
   shift
   {
     printf 'tmpfs %s tmpfs mode=0755,size=64k,nosuid,nodev,noexec\n' "${root}"
@@ -82,7 +82,11 @@ write_mounts() {
     printf '%s/tmp %s/dev/shm none %s,noexec\n' "${root}" "${root}" "${safe}"
     printf '%s %s%s none %s,ro\n' "${POSTGRES_ROOT}" "${root}" "${POSTGRES_ROOT}" "${safe}"
     for entry in "$@"; do
-      printf '%s %s%s none %s,noexec,%s\n' "${entry#*:}" "${root}" "${entry#*:}" "${safe}" "${entry%%:*}"
+      case "${entry%%:*}" in
+        exec) mode=ro ;;
+        *) mode=noexec,${entry%%:*} ;;
+      esac
+      printf '%s %s%s none %s,%s\n' "${entry#*:}" "${root}" "${entry#*:}" "${safe}" "${mode}"
     done
   } >"${file}"
 }

@@ -200,7 +200,7 @@ describe('a script that was started in advance', () => {
 
 describe('sudo', () => {
   it.each([
-    ['another script', ['lib/unpack-upload', '/tmp', '/tmp']],
+    ['what looks for a sandbox', ['lib/probe-sandbox.sh']],
     ['what makes a sandbox', ['lib/enter-sandbox', '/tmp/mounts', '/']],
     ['what limits system calls', ['lib/exec-filtered', '--no-filter', '--', 'id']],
     ['a library', ['lib/common.sh']],

@@ -156,25 +156,26 @@ describe('draupnir-finalise-image', () => {
     expect(files.length).toBe(inject('e2e').backup.length);
   });
 
-  it.each(SIGNALS)('makes nothing at %s before it has the lengths', async (name) => {
+  it.each(SIGNALS)('makes nothing at %s before it has the length', async (name) => {
     const script = new HeldScript('draupnir-finalise-image', [image]);
     await waitUntil('the script waits', () => Promise.resolve(existsSync(`/proc/${script.pid}/fd/0`)));
     expect(await script.end(name)).toBe(name);
     expect(await readHostState()).toEqual(before);
   });
 
-  it.each(SIGNALS)('keeps the upload and nothing else at %s while it waits for the script', async (name) => {
+  it.each(SIGNALS)('keeps the upload and nothing else at %s while it waits for the request', async (name) => {
     const script = new HeldScript('draupnir-finalise-image', [image]);
-    script.write('100 0 full\nSELECT');
-    const draft = join(getInstallation().run, 'images', image, 'anonymise.sql');
-    await waitUntil('the script is being read', () => Promise.resolve(existsSync(draft)));
+    script.write('100\n{');
+    const draft = join(getInstallation().run, 'images', image, 'request');
+    await waitUntil('the request is being read', () => Promise.resolve(existsSync(draft)));
     expect(await script.end(name)).toBe(ENDED);
     expect(await readHostState()).toEqual(before);
   });
 
   it.each(SIGNALS)('keeps the upload and nothing else at %s while it works', async (name) => {
     const script = new HeldScript('draupnir-finalise-image', [image]);
-    script.write('0 0 full\n');
+    const request = JSON.stringify({ anonymisation: '', verification: [], scrub: 'full' });
+    script.write(`${request.length}\n${request}`);
     await script.waitFor(/^step unpack /m);
     expect(await script.end(name)).toBe(ENDED);
     expect(await readHostState()).toEqual(before);

@@ -6,6 +6,7 @@ import { readHostState } from './support/host-state.ts';
 import { query } from './support/instance-client.ts';
 import { getInstallation } from './support/installation.ts';
 import { ANONYMISE, type Packing, Source } from './support/source.ts';
+import { CHANGES, PRIVILEGES } from './support/system-privileges.ts';
 import { upload } from './support/upload.ts';
 import { useServer } from './support/use-server.ts';
 
@@ -35,7 +36,7 @@ interface Form {
   odd?: boolean;
 }
 
-/** Every major comes in another form, so that both are covered by few images; unpack-upload.spec.ts has all forms. */
+/** Every major comes in another form, so that both are covered by few images; accepted-uploads.spec.ts has all forms. */
 const FORMS: Record<number, Form> = {
   13: { packing: 'tar.xz' },
   14: { packing: 'tar.gz', folder: true, odd: true },
@@ -51,6 +52,17 @@ async function packBase(source: Source): Promise<string[]> {
   await source.cluster.stop();
   expect(files.map((file) => basename(file))).toEqual(expect.arrayContaining(['base.tar', 'pg_wal.tar']));
   return files;
+}
+
+/** Adds a database whose system objects have other owners and privileges; resolves to those of a fresh cluster. */
+async function changePrivileges({ cluster }: Source): Promise<string[]> {
+  await cluster.query('postgres', 'CREATE DATABASE changed TEMPLATE template0');
+  const list = async () => (await cluster.query('changed', PRIVILEGES)).split('\n');
+  const fresh = await list();
+  expect(fresh.length).toBeGreaterThan(5000);
+  await cluster.query('changed', `SET allow_system_table_mods = on; ${CHANGES}`);
+  expect(await list()).not.toEqual(fresh);
+  return fresh;
 }
 
 async function pack(source: Source, { packing, folder = false }: Form): Promise<string[]> {
@@ -76,7 +88,9 @@ describe.concurrent('a backup of any major', () => {
       });
       const extensions = await listExtensions(source.cluster);
       expect(extensions.split('\n').length).toBeGreaterThan(35);
+      const privileges = await changePrivileges(source);
       const instance = await makeInstance(await pack(source, form));
+      expect(await query(instance, PRIVILEGES, { database: 'changed' })).toEqual(privileges);
       const [version] = await query(instance, 'SHOW server_version_num');
       expect(Math.floor(Number(version) / 10_000)).toBe(major);
       await expectAnonymised(instance);

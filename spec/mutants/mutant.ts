@@ -1,5 +1,5 @@
 /** The parts of the program that are changed. */
-export const AREAS = ['core', 'auth', 'http', 'exec', 'db', 'tls', 'scripts'] as const;
+export const AREAS = ['core', 'auth', 'http', 'exec', 'db', 'tls', 'prepare', 'scripts'] as const;
 
 export type Area = (typeof AREAS)[number];
 

@@ -2,7 +2,16 @@ import { createHash } from 'node:crypto';
 import type { Area, Mutant } from './mutant.ts';
 
 /** How many of a hundred mutants come from each area. */
-const SHARES: Record<Area, number> = { core: 19, auth: 9, http: 13, exec: 15, db: 8, tls: 6, scripts: 30 };
+const SHARES: Record<Area, number> = {
+  core: 17,
+  auth: 9,
+  http: 12,
+  exec: 13,
+  db: 7,
+  tls: 6,
+  prepare: 14,
+  scripts: 22,
+};
 
 /** What is wanted of the sample. */
 export interface SampleOptions {

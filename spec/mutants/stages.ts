@@ -16,10 +16,10 @@ const MINUTE_MS = 60_000;
 /** The e2e tests of each part of the program; the first that matches a file counts. */
 const E2E: readonly (readonly [RegExp, readonly string[]])[] = [
   [
-    /finalise-image|anonymise|sweep-image|verify/,
+    /finalise-image|^src\/prepare/,
     ['anonymisation', 'finalise-failures', 'verification', 'images/', 'personal-data', 'hazards'],
   ],
-  [/unpack-upload|-image$|lib\/image\.sh/, ['uploads', 'api-images', 'anonymisation', 'images/interrupted']],
+  [/-image$|lib\/image\.sh/, ['uploads', 'api-images', 'anonymisation', 'images/interrupted']],
   [/renew-|certificate|credentials/, ['certificates', 'instances.spec', 'secrets']],
   [/firewall|whitelist|addresses/, ['firewall-scripts', 'e2e/firewall.spec']],
   [

@@ -1,5 +1,6 @@
 import { DomainError } from '../core/errors.ts';
 import type { ImageStorage, PreparationScripts, Progress } from '../core/image.ts';
+import type { PreparationRequest, Scrub } from '../core/preparation-request.ts';
 import { expectLine } from './script-dialogue.ts';
 import { EX_DATAERR, throwOccupied, toFailure } from './script-error.ts';
 import type { ScriptProcess } from './script-process.ts';
@@ -12,10 +13,10 @@ const STEP = /^step ([a-z]+) ([0-9]+)\/([0-9]+)$/;
 export class ScriptImageStorage implements ImageStorage {
   readonly #scripts: ScriptRunner;
 
-  readonly #scrub: 'full' | 'fast';
+  readonly #scrub: Scrub;
 
   /** `scrub`: whether tables are written anew at the end of a preparation, or the space of dead rows only marked as free. */
-  constructor(scripts: ScriptRunner, scrub: 'full' | 'fast') {
+  constructor(scripts: ScriptRunner, scrub: Scrub) {
     this.#scripts = scripts;
     this.#scrub = scrub;
   }
@@ -55,11 +56,9 @@ export class ScriptImageStorage implements ImageStorage {
     };
     signal.addEventListener('abort', stop);
     if (signal.aborted) stop();
-    const { anonymisation } = scripts;
-    const queries = scripts.verification.flatMap(({ line, database, text }) => [line, database, text]);
-    const verification = queries.map((part) => `${part}\0`).join('');
-    const lengths = `${Buffer.byteLength(anonymisation)} ${Buffer.byteLength(verification)}`;
-    process.write(`${lengths} ${this.#scrub}\n${anonymisation}${verification}`);
+    const request: PreparationRequest = { ...scripts, scrub: this.#scrub };
+    const input = JSON.stringify(request);
+    process.write(`${Buffer.byteLength(input)}\n${input}`);
     try {
       const [reason, exitCode] = await Promise.race([follow(process, onStep), overdue.promise]);
       if (exitCode === 0) return;

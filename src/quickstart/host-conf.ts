@@ -21,6 +21,7 @@ export function createHostConf(layout: Layout, numbers: Numbers): string {
     DATA_PATH: layout.data,
     RUN_PATH: layout.run,
     POSTGRES_ROOT,
+    PROGRAM: layout.program,
     UPLOAD_USER: layout.uploadUser,
     ...numbers,
   });
@@ -30,9 +31,10 @@ export function createHostConf(layout: Layout, numbers: Numbers): string {
  * The text as it was, since data on the volume belongs to its numbers and the operator may have changed it,
  * with what earlier versions did not set.
  */
-export function completeHostConf(text: string, own: HostInstallation): string {
+export function completeHostConf(text: string, own: HostInstallation, layout: Layout): string {
   const ports = own.instancePorts ?? { from: 16_432, to: 16_631 };
   const expected = {
+    PROGRAM: layout.program,
     UID_COUNT: own.instanceUids.to - own.instanceUids.from + 1,
     MIN_INSTANCE_PORT: ports.from,
     MAX_INSTANCE_PORT: ports.to + 1,

@@ -27,7 +27,7 @@ export async function planInstallation(
       ? createHostConf(layout, await choose())
       : renumber
         ? renumberHostConf(text, await choose())
-        : completeHostConf(text, own);
+        : completeHostConf(text, own, layout);
   const ports = {
     from: parseSetting(hostConf, 'MIN_INSTANCE_PORT'),
     to: parseSetting(hostConf, 'MAX_INSTANCE_PORT') - 1,

@@ -32,7 +32,7 @@ import { CertificateRenewal, getRenewalInterval } from '../jobs/renew-certificat
 import type { MetricsText } from '../metrics/metrics-server.ts';
 import { readValidity } from '../tls/validity.ts';
 import { composeCertificates, warmUp } from './certificates.ts';
-import { withFailpoints } from './failpoints.ts';
+import { withFailpoints } from '../failpoints.ts';
 import { composeIdentity } from './identity.ts';
 import { logIgnoredPeers } from './ignored-peers.ts';
 import { composeNetwork } from './network.ts';

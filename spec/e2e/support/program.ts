@@ -29,7 +29,13 @@ export async function installProgram(installation: Installation): Promise<void> 
   await installSudoers(installation);
 }
 
-async function installScripts({ scripts, data, run: runPath, postgres }: Installation): Promise<void> {
+async function installScripts({
+  scripts,
+  data,
+  run: runPath,
+  postgres,
+  program,
+}: Installation): Promise<void> {
   await cp(join(CHECKOUT, 'scripts'), scripts, {
     recursive: true,
     filter: (source) => source !== join(CHECKOUT, 'scripts/dev'),
@@ -38,6 +44,7 @@ async function installScripts({ scripts, data, run: runPath, postgres }: Install
     DATA_PATH: data,
     RUN_PATH: runPath,
     POSTGRES_ROOT: postgres,
+    PROGRAM: program,
     UPLOAD_USER,
     IMAGE_UID_BASE,
     INSTANCE_UID_BASE,

@@ -32,8 +32,8 @@ export default async function setup(project: Pick<TestProject, 'provide'>): Prom
     format: 'cjs',
     // import('node:http') reads all its exports, and one of them loads Node's fetch.
     supported: { 'dynamic-import': false },
-    // Only servers need these; they run from source.
-    external: [join(ROOT, 'src/server/*'), join(ROOT, 'src/quickstart/*')],
+    // Only servers need these.
+    external: ['server', 'quickstart', 'prepare'].map((folder) => join(ROOT, `src/${folder}/*`)),
     define: { 'import.meta.url': 'importMetaUrl' },
     banner: { js: 'const importMetaUrl = require("node:url").pathToFileURL(__filename).href;' },
     logLevel: 'warning',

@@ -46,20 +46,21 @@ describe('the images of the scripts', () => {
 });
 
 describe('the finalisation by the script', () => {
-  it('sends the lengths in bytes, the kind of scrub, and the scripts as they are', async () => {
+  it('sends the length in bytes, and the request', async () => {
     const sql = "UPDATE people SET name = 'ü🐘';\n\n-- no end of line";
-    const query = "SELECT 'ü'";
-    const queries = `7\0shop\0${query}\0`;
-    const expected = `${Buffer.byteLength(sql)} ${Buffer.byteLength(queries)} full\n${sql}${queries}`;
+    const scripts = { anonymisation: sql, verification: [{ line: 7, database: 'shop', text: "SELECT 'ü'" }] };
+    const request = JSON.stringify({ ...scripts, scrub: 'full' });
+    const expected = `${Buffer.byteLength(request)}\n${request}`;
     const length = Buffer.byteLength(expected);
     const body = `got=$(head -c ${length} | base64 -w0)
       [[ $got == ${Buffer.from(expected).toString('base64')} && $1 == 7 ]]`;
-    const scripts = { anonymisation: sql, verification: [{ line: 7, database: 'shop', text: query }] };
     await createStorage(body).finaliseImage(7, scripts, never);
   });
 
   it('asks for the fast scrub where that is configured', async () => {
-    const stub = new StubScripts({ 'draupnir-finalise-image': '[[ $(head -n 1) == "0 0 fast" ]]' });
+    const stub = new StubScripts({
+      'draupnir-finalise-image': `read -r length; [[ $(head -c "$length") == *'"scrub":"fast"'* ]]`,
+    });
     await new ScriptImageStorage(stub, 'fast').finaliseImage(7, anonymise(''), never);
   });
 

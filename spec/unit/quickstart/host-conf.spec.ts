@@ -19,6 +19,8 @@ INSTANCE_UID_BASE=3000000000
 # More for the big one.
 INSTANCE_MEMORY_MAX=4G`;
 
+const LAYOUT = createLayout('/srv/q', { server: 'draupnir-2', upload: 'draupnir-2-upload' });
+
 function readAsInstallation(text: string): HostInstallation {
   const settings = text
     .split('\n')
@@ -31,8 +33,9 @@ function readAsInstallation(text: string): HostInstallation {
 
 describe('host.conf of quickstart', () => {
   it('names paths, the upload user and numbers of its own', () => {
-    const layout = createLayout('/srv/q', { server: 'draupnir-2', upload: 'draupnir-2-upload' });
-    const found = readAsInstallation(createHostConf(layout, chooseNumbers([])));
+    const text = createHostConf(LAYOUT, chooseNumbers([]));
+    expect(text).toContain('\nPROGRAM=/srv/q/bin/draupnir\n');
+    const found = readAsInstallation(text);
     expect(found).toMatchObject({
       dataPath: '/srv/q/data',
       runPath: '/srv/q/run',
@@ -43,11 +46,11 @@ describe('host.conf of quickstart', () => {
   });
 
   it('keeps what it says, and gets what an earlier version did not say', () => {
-    const completed = completeHostConf(EARLIER, readAsInstallation(EARLIER));
+    const completed = completeHostConf(EARLIER, readAsInstallation(EARLIER), LAYOUT);
     expect(completed).toBe(
-      `${EARLIER}\nUID_COUNT=500000000\nMIN_INSTANCE_PORT=16432\nMAX_INSTANCE_PORT=16632\n`,
+      `${EARLIER}\nPROGRAM=/srv/q/bin/draupnir\nUID_COUNT=500000000\nMIN_INSTANCE_PORT=16432\nMAX_INSTANCE_PORT=16632\n`,
     );
-    expect(completeHostConf(completed, readAsInstallation(completed))).toBe(completed);
+    expect(completeHostConf(completed, readAsInstallation(completed), LAYOUT)).toBe(completed);
   });
 
   it('keeps everything but its numbers when these are changed', () => {

@@ -71,8 +71,8 @@ function boundTries(faults: number, { isLong = false }: Operation): { least: num
   return { least: Math.min(most, Math.ceil(faults / 2)), most };
 }
 
-function listActions({ ofServer }: Failpoint): FaultAction[] {
-  return ofServer ? ['kill', 'fail', 'hang'] : ['kill', 'kill-server', 'fail', 'hang'];
+function listActions({ of }: Failpoint): FaultAction[] {
+  return of === 'server' ? ['kill', 'fail', 'hang'] : ['kill', 'kill-server', 'fail', 'hang'];
 }
 
 /** Injects one fault and asks until all is done; resolves to how long that took, or undefined when it was not reached. */
@@ -82,7 +82,7 @@ async function tryFault(operation: Operation, fault: Fault, before: HostState): 
   const first = await operation.ask(id).catch((error: unknown) => error as Error);
   const reached = await failpoints.disarm();
   const since = performance.now();
-  const killed = fault.action === 'kill-server' || (fault.action === 'kill' && fault.point.ofServer);
+  const killed = fault.action === 'kill-server' || (fault.action === 'kill' && fault.point.of === 'server');
   if (reached && killed) await server.kill();
   else if (reached && fault.restart) expect(await server.stop()).toBe(0);
   if (!server.isRunning) await startServer();
@@ -106,7 +106,7 @@ async function tryFault(operation: Operation, fault: Fault, before: HostState): 
   // The work itself, when it is done anew, takes what it takes.
   const convergenceMs = await measureConvergence(since + workMs);
   await operation.verify(id, answer);
-  if (reached && fault.action === 'hang' && !fault.point.ofServer) {
+  if (reached && fault.action === 'hang' && fault.point.of === 'script') {
     await failpoints.release();
     await readQuietState();
     await measureConvergence(performance.now());

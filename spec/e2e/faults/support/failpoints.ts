@@ -1,7 +1,9 @@
 import { appendFile, chmod, copyFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from '../../support/command.ts';
 import { getInstallation } from '../../support/installation.ts';
+import { waitUntil } from '../../support/wait.ts';
 
 const ROOT = join(import.meta.dirname, '../../../..');
 
@@ -13,14 +15,20 @@ const ROOT = join(import.meta.dirname, '../../../..');
  */
 export type FaultAction = 'kill' | 'kill-server' | 'fail' | 'hang';
 
-/** A point of the server, such as `instances.store.insert:after`, or of a script: file and line. */
+/**
+ * A point of the server, such as `instances.store.insert:after`; of the worker of a preparation, such as
+ * `prepare.steps.scrub:before`; or of a script: file and line.
+ */
 export interface Failpoint {
   name: string;
-  ofServer: boolean;
+  of: 'server' | 'worker' | 'script';
 }
 
 /** Seconds that a script waits for the one that holds its lock; in the tests nobody wants to wait. */
 const LOCK_WAIT = 1;
+
+/** Longer than a preparation, in milliseconds. */
+const GIVEN_UP_MS = 120_000;
 
 /** An installation whose server and scripts have failpoints, as long as the tests of a file run. */
 export class Failpoints {
@@ -40,7 +48,8 @@ export class Failpoints {
     const { scratch, scripts } = getInstallation();
     const dir = join(scratch, 'failpoints');
     const [common, hostConf] = [join(scripts, 'lib/common.sh'), join(scripts, 'host.conf')];
-    const failpoints = new Failpoints(dir, [common, hostConf]);
+    const finalise = join(scripts, 'draupnir-finalise-image');
+    const failpoints = new Failpoints(dir, [common, hostConf, finalise]);
     await mkdir(failpoints.#control, { recursive: true });
     // The server and the scripts, which have different users, take away what they have done.
     await chmod(failpoints.#control, 0o777);
@@ -51,7 +60,10 @@ export class Failpoints {
     for (const file of failpoints.#changed) await copyFile(file, `${file}.release`);
     const points = await readFile(join(import.meta.dirname, 'script-failpoints.sh'), 'utf8');
     await appendFile(common, `\nreadonly FAILPOINTS=${failpoints.#control}\n${points}`);
-    await appendFile(hostConf, `LOCK_WAIT=${LOCK_WAIT}\n`);
+    await appendFile(hostConf, `LOCK_WAIT=${LOCK_WAIT}\nPROGRAM=${failpoints.program}\n`);
+    // The worker finds out in its sandbox what is to happen.
+    const mounts = `"rw:${failpoints.#control}" "rw:\${work}"`;
+    await writeFile(finalise, (await readFile(finalise, 'utf8')).replace('"rw:${work}"', mounts));
     return failpoints;
   }
 
@@ -72,7 +84,7 @@ export class Failpoints {
     await work();
     await rm(wanted);
     const names = new Set((await readFile(file, 'utf8')).split('\n').filter(Boolean));
-    return [...names].map((name) => ({ name, ofServer: /:(?:before|after)$/.test(name) }));
+    return [...names].map((name) => ({ name, of: findOwner(name) }));
   }
 
   /** The next to reach the point does that, once. */
@@ -80,6 +92,19 @@ export class Failpoints {
     await writeFile(join(this.#control, 'server.pid'), String(serverPid));
     await writeFile(join(this.#control, 'hanging'), '');
     await writeFile(join(this.#control, 'armed'), `${point.name} ${action}\n`);
+    // The user of a worker cannot signal the server.
+    if (point.of === 'worker' && action === 'kill-server') void this.#killWhenReached(serverPid);
+  }
+
+  async #killWhenReached(serverPid: number): Promise<void> {
+    const [armed, reached] = [join(this.#control, 'armed'), join(this.#control, 'reached')];
+    await rm(reached, { force: true });
+    await waitUntil(
+      'the point is reached or given up',
+      () => Promise.resolve(existsSync(reached) || !existsSync(armed)),
+      GIVEN_UP_MS,
+    );
+    if (existsSync(reached)) process.kill(serverPid, 'SIGKILL');
   }
 
   /** Lets a script that hangs go on, long after everybody has given it up. */
@@ -95,4 +120,9 @@ export class Failpoints {
     );
     return !taken;
   }
+}
+
+function findOwner(name: string): Failpoint['of'] {
+  if (name.startsWith('prepare.')) return 'worker';
+  return /:(?:before|after)$/.test(name) ? 'server' : 'script';
 }

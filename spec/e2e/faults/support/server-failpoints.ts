@@ -1,6 +1,6 @@
 /**
- * The failpoints of the server, which a build of the fault tests has in the place of `src/server/failpoints.ts`: every call
- * of the domain into the world is one, before and after.
+ * The failpoints of the server and of the worker of a preparation, which a build of the fault tests has in the place of `src/failpoints.ts`: every call
+ * of the domain into the world is one, and every step of a preparation, before and after.
  */
 import { appendFileSync, existsSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,6 +11,9 @@ declare const FAILPOINTS: string;
 
 /** How long a call hangs before it fails, as a deadline would make it fail, in milliseconds. */
 const HANG_MS = 1500;
+
+/** As good as for ever, in milliseconds. */
+const HOURS_MS = 36_000_000;
 
 /** Parts that are reached at no failpoint: they are of this process alone, or are wrapped already. */
 const OWN = new Set(['log', 'limiter', 'portRange', 'sealer', 'instances']);
@@ -81,6 +84,8 @@ function reach(point: string): Promise<never> | undefined {
     return undefined;
   }
   if (action === 'kill') process.kill(process.pid, 'SIGKILL');
+  // Of a worker; whoever waits for this kills the server, which ends the worker.
+  if (action === 'kill-server') return delay(HOURS_MS).then(() => fail(point, action));
   return fail(point, action);
 }
 

@@ -1,0 +1,79 @@
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import type { PreparationRequest } from '../core/preparation-request.ts';
+import { withFailpoints } from '../failpoints.ts';
+import { NoSpace, PreparationFailure } from './failure.ts';
+import { Preparation } from './preparation.ts';
+import { isFull } from './space.ts';
+import { takeSteps } from './steps.ts';
+import type { Workplace } from './workplace.ts';
+
+/** Exit codes of sysexits.h, as the scripts have them. */
+const [EX_USAGE, EX_DATAERR, EX_SOFTWARE, EX_IOERR] = [64, 65, 70, 74];
+
+/**
+ * The worker of a preparation: makes the content of an image of the clone of an upload. It is started by
+ * `draupnir-finalise-image`, without privileges, as the uid of the image, in a sandbox without network.
+ *
+ * draupnir prepare WORK POSTGRES_ROOT MEMORY_KIB MAX_FILES
+ *
+ * - stdin: a PreparationRequest, as JSON
+ * - stdout: `step NAME NUMBER/COUNT` as the work goes on; `failure REASON` with exit code 65
+ * - exit code 74: there was no space
+ */
+export async function runPrepare(args: readonly string[]): Promise<void> {
+  // Whatever ends us before the last step, it is no success.
+  process.exitCode = EX_SOFTWARE;
+  const workplace = await readWorkplace(args);
+  if (!workplace) {
+    process.stderr.write('usage: draupnir prepare WORK POSTGRES_ROOT MEMORY_KIB MAX_FILES\n');
+    process.exitCode = EX_USAGE;
+    return;
+  }
+  const request = JSON.parse(await text(process.stdin)) as PreparationRequest;
+  const preparation = new Preparation(workplace, request);
+  const { steps } = withFailpoints('prepare', { steps: preparation });
+  try {
+    await takeSteps(steps, (name, number) => print(`step ${name} ${number}`));
+    process.exitCode = 0;
+  } catch (error) {
+    await report(error, preparation, workplace);
+    // Postgres may run, and whoever started us ends it.
+    process.exit();
+  }
+}
+
+async function readWorkplace(args: readonly string[]): Promise<Workplace | undefined> {
+  const [work, postgresRoot, memory, files, ...rest] = args;
+  const [memoryKib, maxFiles] = [Number(memory), Number(files)];
+  const isComplete = work !== undefined && postgresRoot !== undefined && rest.length === 0;
+  if (!isComplete || !(memoryKib > 0) || !(maxFiles > 0)) return undefined;
+  const scratch = await mkdtemp(join(tmpdir(), 'draupnir-image-'));
+  return { work, postgresRoot, memoryKib, maxFiles, scratch };
+}
+
+/** Nobody may say that a good upload is damaged because there was no space for it. */
+async function report(error: unknown, preparation: Preparation, { work }: Workplace): Promise<void> {
+  if (error instanceof NoSpace || (await preparation.lacksSpace()) || (await isFull(work))) {
+    process.stderr.write(`no space left: ${error instanceof Error ? error.message : ''}\n`);
+    process.exitCode = EX_IOERR;
+  } else if (error instanceof PreparationFailure) {
+    print(`failure ${error.message}`);
+    process.exitCode = EX_DATAERR;
+  } else {
+    process.stderr.write(`${describe(error)}\n`);
+  }
+}
+
+/** Where an unforeseen error comes from. Its message could quote a row: the operator reads its kind and its place. */
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return 'an unforeseen failure';
+  const frames = (error.stack ?? '').split('\n').filter((line) => /^ +at /.test(line));
+  return [error.name, ...frames.slice(0, 8).map((frame) => frame.trim())].join(' ');
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}

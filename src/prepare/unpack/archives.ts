@@ -1,0 +1,42 @@
+import { readdir, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { PreparationFailure } from '../failure.ts';
+import { isFile } from '../files.ts';
+import { extract } from './extract.ts';
+import type { UploadLimits } from './limits.ts';
+
+const ARCHIVE = /\.(tar|tar\..*|tgz|tzst|txz)$/s;
+
+/** What tablespaces are called in pg_basebackup's tar format: after their oid. */
+const TABLESPACE = /^[0-9].*\.tar/s;
+
+/** Unpacks the archives at the top of an upload: one tar, or pg_basebackup's base.tar and pg_wal.tar. */
+export async function unpackArchives(dir: string, limits: UploadLimits): Promise<void> {
+  const names: string[] = [];
+  for (const name of await readdir(dir)) {
+    if (ARCHIVE.test(name) && (await isFile(join(dir, name)))) names.push(name);
+  }
+  if (names.some((name) => TABLESPACE.test(name))) throw createTablespaceFailure();
+  const base = names.find((name) => name.startsWith('base.t'));
+  const wal = names.find((name) => /^pg_(wal|xlog)\.t/.test(name));
+  const [first, ...others] = names;
+  if (first === undefined) return;
+  if (others.length === 0) {
+    if (wal !== undefined) throw new PreparationFailure('there is pg_wal.tar but no base.tar: upload both');
+    await extract(join(dir, first), dir, limits);
+  } else if (others.length === 1 && base !== undefined && wal !== undefined) {
+    await extract(join(dir, base), dir, limits);
+    await mkdir(join(dir, 'pg_wal'), { recursive: true });
+    await extract(join(dir, wal), join(dir, 'pg_wal'), limits);
+  } else {
+    throw new PreparationFailure(
+      'there is more than one archive: upload one tar, or base.tar and pg_wal.tar',
+    );
+  }
+}
+
+export function createTablespaceFailure(): PreparationFailure {
+  return new PreparationFailure(
+    'the backup has tablespaces: take it from a cluster without, or move their contents first',
+  );
+}

@@ -1,0 +1,23 @@
+import { open } from 'node:fs/promises';
+
+/** First bytes of compressed files, and the program that decompresses such a file from stdin to stdout. */
+const PROGRAMS: readonly (readonly [magic: string, program: readonly [file: string, ...args: string[]]])[] = [
+  ['1f8b', ['gzip', '-dc']],
+  ['28b52ffd', ['zstd', '-dcq']],
+  ['fd377a585a00', ['xz', '-dc']],
+  ['425a68', ['bzip2', '-dc']],
+];
+
+/** What decompresses a file; undefined when it is not compressed. The content decides, not the name. */
+export async function findDecompressor(
+  path: string,
+): Promise<readonly [file: string, ...args: string[]] | undefined> {
+  const file = await open(path);
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(6), 0, 6, 0);
+    const start = buffer.subarray(0, bytesRead).toString('hex');
+    return PROGRAMS.find(([magic]) => start.startsWith(magic))?.[1];
+  } finally {
+    await file.close();
+  }
+}
