@@ -1,5 +1,5 @@
-import { createServer } from 'node:net';
 import type { PortProbe } from '../core/instance.ts';
+import { findListenError } from './listen-probe.ts';
 
 /** Addresses Postgres will listen on; it starts happily when one of the two is taken by somebody else. */
 const ADDRESSES = ['0.0.0.0', '::'];
@@ -12,13 +12,8 @@ export class HostPortProbe implements PortProbe {
   }
 }
 
-function canListen(host: string, port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      // A host without IPv6 has nobody listening there.
-      resolve(error.code === 'EAFNOSUPPORT' || error.code === 'EADDRNOTAVAIL');
-    });
-    server.listen({ host, port, ipv6Only: true }, () => server.close(() => resolve(true)));
-  });
+async function canListen(host: string, port: number): Promise<boolean> {
+  const code = await findListenError({ host, port, ipv6Only: true });
+  // A host without IPv6 has no listener there.
+  return code === undefined || code === 'EAFNOSUPPORT' || code === 'EADDRNOTAVAIL';
 }

@@ -6,10 +6,10 @@ import type {
   ImageNetwork,
   ImageState,
   Inspection,
-  Listener,
   Process,
   Subvolume,
 } from '../doctor/inspection.ts';
+import { parseListeningSockets } from './listening-sockets.ts';
 
 const FOLDERS: readonly Folder[] = [
   'image_uploads',
@@ -27,8 +27,6 @@ const SUBVOLUME = /^ID ([0-9]+) gen [0-9]+ (?:parent ([0-9]+) )?top level [0-9]+
 const FIRST_PLACEHOLDER = 4_000_000_000;
 /** pid, parent, real uid, age in seconds, state, name. */
 const PROCESS = /^([0-9]+) +([0-9]+) +(-?[0-9]+) +([0-9]+) +(\S+) +(.*)$/;
-/** Local port, then queues, timers and retransmissions, then the uid (proc_pid_net(5)). */
-const SOCKET = /^ *[0-9]+: [0-9A-F]+:([0-9A-F]{4}) \S+ 0A \S+ \S+ \S+ +([0-9]+) /;
 
 /** Reads what scripts/draupnir-inspect prints. Throws when its end is missing: half a look would be full of false findings. */
 export function parseInspection(lines: readonly string[]): Inspection {
@@ -55,10 +53,7 @@ export function parseInspection(lines: readonly string[]): Inspection {
     unfiltered: new Set(get('unfiltered').map(Number)),
     networks: fields('network').map(parseNetwork),
     hasIpv6: groups.has('ipv6'),
-    listeners: [
-      ...get('tcp4').flatMap((line) => parseListener(line, 4)),
-      ...get('tcp6').flatMap((line) => parseListener(line, 6)),
-    ],
+    listeners: [...parseListeningSockets(get('tcp4'), 4), ...parseListeningSockets(get('tcp6'), 6)],
     whitelistChain: get('chain')[0] ?? '',
     firewalls: [...parseFirewall(4, get('iptables')), ...parseFirewall(6, get('ip6tables'))],
     busy: parseBusy(fields('busy')),
@@ -134,11 +129,6 @@ function parseNetwork([pid, uid, owner, interfaces = '', listeners]: string[]): 
     interfaces: interfaces === '' ? [] : interfaces.split(','),
     listeners: Number(listeners),
   };
-}
-
-function parseListener(line: string, family: 4 | 6): Listener[] {
-  const [, port, uid] = SOCKET.exec(line) ?? [];
-  return port === undefined ? [] : [{ family, port: Number.parseInt(port, 16), uid: Number(uid) }];
 }
 
 function parseFirewall(family: 4 | 6, lines: string[]): Firewall[] {
