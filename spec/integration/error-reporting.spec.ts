@@ -17,7 +17,7 @@ const START = `
   });
   const { openErrorReporter } = await import(${SOURCES} + 'server/error-reporting.ts');
   const { Secret } = await import(${SOURCES} + 'core/secret.ts');
-  const { closeOnSignal } = await import(${SOURCES} + 'server/run-server.ts');
+  const { closeOnSignal } = await import(${SOURCES} + 'server/close-on-signal.ts');
   const config = { environment: 'test', shutdownTimeoutMs: 5000 };
   const quiet = () => undefined;
   const log = { info: quiet, warn: quiet, error: quiet, fatal: quiet };

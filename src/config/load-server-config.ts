@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises';
+import { describeReadError } from './file-reader.ts';
 import { ConfigError } from './problem.ts';
 import type { Problem } from './problem.ts';
 import { parseServerConfig } from './server-config.ts';
 import type { ConfigEnvironment, ConfigFiles, ServerConfig } from './server-config.ts';
-import { checkTlsFiles, describeReadError } from './tls-files.ts';
+import { checkTlsFiles } from './tls-files.ts';
 
 /**
  * Reads, parses and checks the server's configuration file, also the certificates it names. Throws `ConfigError` with

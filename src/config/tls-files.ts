@@ -1,9 +1,13 @@
-import { X509Certificate, createPrivateKey } from 'node:crypto';
-import type { KeyObject } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import type { DatabaseUrl } from './database-url.ts';
+import { FileReader } from './file-reader.ts';
 import type { Problem } from './problem.ts';
-import type { ConfigFiles, HttpConfig } from './server-config.ts';
+import type { ConfigFiles } from './server-config.ts';
+import { readTlsPair, type ReadTlsPair } from './tls-pair.ts';
+
+/** What the files that a configuration names came to. */
+export interface CheckedTlsFiles extends ReadTlsPair {
+  readonly warnings: Problem[];
+}
 
 /**
  * Checks that the files a configuration names can be read and, for HTTPS, that they are a certificate and its key. What
@@ -13,26 +17,21 @@ export async function checkTlsFiles(
   { http, databaseUrl }: ConfigFiles,
   file: string,
   now: Date,
-): Promise<{ problems: Problem[]; warnings: Problem[] }> {
-  const reader = new FileReader(file);
+): Promise<CheckedTlsFiles> {
+  const read = await readTlsPair(http, file);
   const warnings: Problem[] = [];
-
-  const certificate = await readCertificate(reader, http);
-  const key = await readKey(reader, http);
-  if (certificate !== undefined && key !== undefined && !certificate.checkPrivateKey(key)) {
-    reader.report(
-      'http.tls_private_key',
-      'must be the key of the certificate in http.tls_certificate',
-      http.tlsPrivateKey,
-    );
-  }
-  if (certificate !== undefined && certificate.validToDate < now) {
-    const message = `expired on ${certificate.validToDate.toISOString().slice(0, 10)}: renew it`;
+  if (read.certificate && read.certificate.validToDate < now) {
+    const message = `expired on ${formatDay(read.certificate.validToDate)}: renew it`;
     warnings.push({ file, path: 'http.tls_certificate', message });
   }
-
+  const reader = new FileReader(file);
   for (const name of listDatabaseFiles(databaseUrl)) await reader.read('database_url', name);
-  return { problems: reader.problems, warnings };
+  return { ...read, problems: [...read.problems, ...reader.problems], warnings };
+}
+
+/** The day of a certificate's end, in UTC. */
+export function formatDay(date: Date): string {
+  return date.toISOString().slice(0, 10);
 }
 
 /** The certificates and keys that a configuration names, whether they are in use or not. */
@@ -40,67 +39,6 @@ export function listTlsFiles({ http, databaseUrl }: ConfigFiles): string[] {
   return [http.tlsCertificate, http.tlsPrivateKey, ...listDatabaseFiles(databaseUrl)].filter(
     (name) => name !== undefined,
   );
-}
-
-/** Why a file could not be read, in words. */
-export function describeReadError(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  if (code === 'ENOENT') return 'no such file';
-  if (code === 'EACCES') return 'permission denied';
-  if (code === 'EISDIR') return 'it is a directory';
-  return typeof code === 'string' ? code : 'reading failed';
-}
-
-/** Reads files, remembering what went wrong. */
-class FileReader {
-  readonly problems: Problem[] = [];
-  readonly #file: string;
-
-  constructor(file: string) {
-    this.#file = file;
-  }
-
-  /** The content of the named file; undefined, and a problem with the key `path`, when it cannot be read. */
-  async read(path: string, name: string): Promise<Buffer | undefined> {
-    try {
-      return await readFile(name);
-    } catch (error) {
-      this.report(path, `must be a file that this user can read: ${describeReadError(error)}`, name);
-      return undefined;
-    }
-  }
-
-  report(path: string, message: string, name: string | undefined): void {
-    this.problems.push({ file: this.#file, path, message, found: JSON.stringify(name) });
-  }
-}
-
-async function readCertificate(reader: FileReader, http: HttpConfig): Promise<X509Certificate | undefined> {
-  if (http.listenAddress === undefined || http.tlsCertificate === undefined) return undefined;
-  const pem = await reader.read('http.tls_certificate', http.tlsCertificate);
-  if (pem === undefined) return undefined;
-  try {
-    return new X509Certificate(pem);
-  } catch {
-    reader.report('http.tls_certificate', 'must hold a certificate in PEM form', http.tlsCertificate);
-    return undefined;
-  }
-}
-
-async function readKey(reader: FileReader, http: HttpConfig): Promise<KeyObject | undefined> {
-  if (http.listenAddress === undefined || http.tlsPrivateKey === undefined) return undefined;
-  const pem = await reader.read('http.tls_private_key', http.tlsPrivateKey);
-  if (pem === undefined) return undefined;
-  try {
-    return createPrivateKey(pem);
-  } catch {
-    reader.report(
-      'http.tls_private_key',
-      'must hold a private key in PEM form, without a passphrase',
-      http.tlsPrivateKey,
-    );
-    return undefined;
-  }
 }
 
 function listDatabaseFiles(database: DatabaseUrl | undefined): string[] {

@@ -79,7 +79,7 @@ function* checkApiCertificate(
     invariant: 'installation',
     object: 'http.tls_certificate',
     message: `ends on ${ends.toISOString().slice(0, 10)}`,
-    hint: 'renew it and restart the server',
+    hint: 'renew it, then run systemctl reload draupnir',
   };
 }
 

@@ -6,14 +6,16 @@ import type { Log } from '../core/log.ts';
 import { buildApp } from '../http/app.ts';
 import type { AppParts } from '../http/app.ts';
 import { findUnspecifiedAddress } from '../http/unspecified-address.ts';
+import { buildTlsOptions } from './api-certificate.ts';
 
 /** Opens the configured listeners, HTTPS and plain; when one cannot be opened, none stays. */
 export async function openListeners(http: HttpConfig, parts: AppParts): Promise<FastifyInstance[]> {
   const apps: FastifyInstance[] = [];
   try {
     if (http.listenAddress && http.tlsCertificate !== undefined && http.tlsPrivateKey !== undefined) {
-      const [cert, key] = await Promise.all([readFile(http.tlsCertificate), readFile(http.tlsPrivateKey)]);
-      const app = buildApp(parts, { cert, key, minVersion: 'TLSv1.2' });
+      const files = [http.tlsCertificate, http.tlsPrivateKey] as const;
+      const [certificatePem, keyPem] = await Promise.all([readFile(files[0]), readFile(files[1])]);
+      const app = buildApp(parts, buildTlsOptions({ certificatePem, keyPem }));
       apps.push(app);
       await listen(app, http.listenAddress, 'https', parts.log);
     }

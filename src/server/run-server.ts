@@ -1,11 +1,9 @@
-import closeWithGrace from 'close-with-grace';
-import type { FastifyInstance } from 'fastify';
 import type pg from 'pg';
 import type { Logger } from 'pino';
 import { AuditFile } from '../audit/audit-file.ts';
 import { formatWarning } from '../config/problem.ts';
 import type { ServerConfig } from '../config/server-config.ts';
-import type { ErrorReporter } from '../core/error-reporter.ts';
+import { CoalescedRun } from '../core/coalesced-run.ts';
 import { listPendingMigrations, migrate } from '../db/migrate.ts';
 import { createMetadataPool } from '../db/metadata-pool.ts';
 import { ServerLock } from '../db/server-lock.ts';
@@ -13,10 +11,13 @@ import type { LockEvents } from '../db/server-lock.ts';
 import { canSeeProcesses } from '../exec/proc-stat.ts';
 import { openMetricsServer } from '../metrics/metrics-server.ts';
 import { VERSION } from '../version.ts';
-import { compose, type Composition } from './compose.ts';
+import { reloadApiCertificate } from './api-certificate.ts';
+import { closeOnSignal } from './close-on-signal.ts';
+import { compose } from './compose.ts';
 import { listMissingMountOptions } from './data-volume.ts';
 import { createDatabaseConfig, listMigrations } from './database.ts';
 import { openErrorReporter } from './error-reporting.ts';
+import { HangUpAction } from './hang-up.ts';
 import { checkHostConf } from './host-conf.ts';
 import { openListeners } from './listeners.ts';
 import { createLog } from './log.ts';
@@ -28,10 +29,14 @@ import { reportStartFailure } from './start-failure.ts';
 /** sysexits.h */
 const EX_TEMPFAIL = 75;
 
-/** `draupnir server`: runs until it is told to stop (SIGTERM, SIGINT); resolves to an exit code only when it cannot start. */
+/**
+ * `draupnir server`: runs until SIGTERM or SIGINT stops it, and reads the API's certificate again at SIGHUP. Resolves to an exit
+ * code only when it cannot start.
+ */
 export async function runServer(options: { configFile: string }): Promise<number> {
   // What is open when the start fails is closed again, so that the process ends.
   const opened = new AsyncDisposableStack();
+  const hangUp = opened.use(new HangUpAction());
   try {
     const { config, warnings } = await loadConfigAsServerUser(options.configFile);
     await checkHostConf(config, options.configFile);
@@ -82,6 +87,10 @@ export async function runServer(options: { configFile: string }): Promise<number
     for (const loop of composition.loops) loop.start();
     composition.warmUp();
     closeOnSignal(config, { composition, listeners, opened, log, errors });
+    const { http } = config;
+    const parts = { listeners, http, configFile: options.configFile, log };
+    const reloading = new CoalescedRun(() => reloadApiCertificate(parts));
+    hangUp.set(() => void reloading.run());
     await looking;
     await notifyReady(log);
     return await new Promise<number>(() => undefined);
@@ -114,36 +123,4 @@ async function bringUpToDate(config: ServerConfig, database: pg.ClientConfig, lo
       throw new Error(`the database lacks migrations (${pending.join(', ')}): run draupnir migrate`);
     }
   }
-}
-
-/**
- * Takes no new requests, ends preparations (their uploads stay), sends away who waits for a sign-in, waits for creations
- * and destructions under way and for the answers to be sent, then exits. What takes longer than `shutdown_timeout` is
- * finished at the next start.
- */
-export function closeOnSignal(
-  config: ServerConfig,
-  parts: {
-    composition: Composition;
-    listeners: FastifyInstance[];
-    opened: AsyncDisposableStack;
-    log: Logger;
-    errors: ErrorReporter | undefined;
-  },
-): void {
-  const { composition, listeners, opened, log, errors } = parts;
-  const { images, instances, credentials, logins } = composition.app;
-  closeWithGrace({ delay: config.shutdownTimeoutMs, logger: false }, async ({ signal, err }) => {
-    if (err) {
-      log.fatal({ err }, 'unexpected failure');
-      errors?.report(err, { failure: 'unexpected failure', errorId: 'unexpected_failure' });
-    } else log.info({ signal }, 'stopping');
-    const closed = listeners.map((listener) => listener.close());
-    const stopped = composition.loops.map((loop) => loop.stop());
-    logins.close();
-    await Promise.all([images.close(), instances.close(), credentials.close(), ...stopped, ...closed]);
-    await composition.coolDown();
-    await opened.disposeAsync();
-    log.info({}, 'stopped');
-  });
 }

@@ -10,8 +10,15 @@ export function getApiCertificate({ tls }: Pick<Installation, 'tls'>): { certifi
 
 /** Makes the certificate of the API by openssl; only the server's user can read the key. */
 export async function createApiCertificate(installation: Installation): Promise<void> {
-  const { certificate, key } = getApiCertificate(installation);
   await mkdir(installation.tls);
+  await writeApiCertificate(getApiCertificate(installation));
+}
+
+/** Makes another one in such files. */
+export async function writeApiCertificate({
+  certificate,
+  key,
+}: ReturnType<typeof getApiCertificate>): Promise<void> {
   await run([
     ...['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'],
     ...['-days', '30', '-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'],

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { checkConfigFile } from '../../../src/config/check-config-file.ts';
+import { describeReadError } from '../../../src/config/file-reader.ts';
 import { loadServerConfig } from '../../../src/config/load-server-config.ts';
 import { ConfigError } from '../../../src/config/problem.ts';
-import { describeReadError } from '../../../src/config/tls-files.ts';
 import { createApiCertificate } from '../../../src/tls/api-certificate.ts';
 
 const NOW = new Date();
