@@ -9,6 +9,7 @@ import { type Outcome, run, runCommand } from './support/command.ts';
 import { ERRORS } from './support/contract.ts';
 import { readHostState } from './support/host-state.ts';
 import { getInstallation, INSTANCE_PORTS, SERVER_USER } from './support/installation.ts';
+import { useManifestChecks } from './support/manifest-checks.ts';
 import { queryMetadata } from './support/metadata.ts';
 import { getProcessStatus } from './support/processes.ts';
 import { Server } from './support/server.ts';
@@ -186,6 +187,8 @@ describe('a bad configuration', () => {
 });
 
 describe('draupnir config check', () => {
+  useManifestChecks();
+
   it('accepts a good configuration', async () => {
     const file = await writeServerConfig(getInstallation(), 'good.toml');
     expect(await draupnir('config', 'check', '--config', file)).toEqual({

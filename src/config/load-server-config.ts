@@ -1,9 +1,10 @@
+import type { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { describeReadError } from './file-reader.ts';
 import { ConfigError } from './problem.ts';
 import type { Problem } from './problem.ts';
 import { parseServerConfig } from './server-config.ts';
-import type { ConfigEnvironment, ConfigFiles, ServerConfig } from './server-config.ts';
+import type { ConfigEnvironment, ConfigFiles, ParsedServerConfig, ServerConfig } from './server-config.ts';
 import { checkTlsFiles } from './tls-files.ts';
 
 /**
@@ -17,13 +18,35 @@ export async function loadServerConfig(
   now = new Date(),
   beforeFiles: (files: ConfigFiles) => Promise<void> = () => Promise.resolve(),
 ): Promise<{ config: ServerConfig; warnings: Problem[] }> {
+  const { config, problems, warnings } = await inspectServerConfig(file, env, now, beforeFiles);
+  if (config === undefined || problems.length > 0) throw new ConfigError(problems, warnings);
+  return { config, warnings };
+}
+
+/** A configuration file and the certificates it names: what could be read, and all that is wrong. */
+export interface InspectedServerConfig extends Pick<ParsedServerConfig, 'config' | 'readable'> {
+  /** That of the API, if it speaks HTTPS. */
+  readonly certificate?: X509Certificate;
+  readonly problems: Problem[];
+  readonly warnings: Problem[];
+}
+
+/** As `loadServerConfig`, but problems are returned. Throws `ConfigError` only when the file cannot be read, and what `beforeFiles` throws. */
+export async function inspectServerConfig(
+  file: string,
+  env: ConfigEnvironment,
+  now: Date,
+  beforeFiles: (files: ConfigFiles) => Promise<void>,
+): Promise<InspectedServerConfig> {
   const parsed = parseServerConfig(await readConfigFile(file), file, env);
   await beforeFiles(parsed.files);
   const checked = await checkTlsFiles(parsed.files, file, now);
-  const problems = [...parsed.problems, ...checked.problems];
-  const warnings = [...parsed.warnings, ...checked.warnings];
-  if (parsed.config === undefined || problems.length > 0) throw new ConfigError(problems, warnings);
-  return { config: parsed.config, warnings };
+  return {
+    ...parsed,
+    ...checked,
+    problems: [...parsed.problems, ...checked.problems],
+    warnings: [...parsed.warnings, ...checked.warnings],
+  };
 }
 
 async function readConfigFile(file: string): Promise<string> {

@@ -4,6 +4,7 @@ import type { DatabaseUrl } from './database-url.ts';
 import type { ListenAddress } from './listen-address.ts';
 import type { Problem } from './problem.ts';
 import { readHttp, warnOfSharedPort } from './read-http.ts';
+import type { ReadableConfig } from './readable-config.ts';
 import { TomlSyntaxError, parseToml } from './toml-file.ts';
 import type { TomlTable } from './toml-file.ts';
 import {
@@ -124,6 +125,8 @@ export interface ParsedServerConfig {
   warnings: Problem[];
   /** The parts that name files, as far as they could be read: so that a bad file is told along with all other problems. */
   files: ConfigFiles;
+  /** What could be read although there may be problems: what they name can be checked all the same. */
+  readable: ReadableConfig;
 }
 
 /** Where a configuration names certificates, keys and what the server writes. */
@@ -157,6 +160,7 @@ export function parseServerConfig(
       problems: [{ file, path, message: `is not valid TOML: ${error.reason}` }],
       warnings: [],
       files: { http: {} },
+      readable: {},
     };
   }
   const findings = { file, problems: [], warnings: [], known: new Set<string>() };
@@ -167,7 +171,7 @@ export function parseServerConfig(
   const { http, databaseUrl, encryptionKeyFile, auditLog } = config;
   const state = { encryptionKeyFile, auditLog };
   const files: ConfigFiles = { http, state, ...withoutAbsent({ databaseUrl }) };
-  return { ...(problems.length === 0 && { config }), problems, warnings, files };
+  return { ...(problems.length === 0 && { config }), problems, warnings, files, readable: config };
 }
 
 function readServerConfig(root: ConfigTable, env: ConfigEnvironment): ServerConfig {

@@ -64,10 +64,20 @@ function* checkSudo(facts: InstallationFacts, scriptsPath: string): Generator<Fi
     yield {
       invariant: 'installation',
       object: `script ${script}`,
-      message: `sudo does not let ${facts.serverUser} run it`,
-      hint: `install it executable in ${scriptsPath}, and the rules of sudoers.example there; check with visudo -c`,
+      ...describeMissingRule(facts, scriptsPath),
     };
   }
+}
+
+/** What is wrong with a script that sudo refuses, and what to do about it. */
+export function describeMissingRule(
+  { serverUser }: Pick<InstallationFacts, 'scriptsWithoutRule' | 'serverUser'>,
+  scriptsPath: string,
+): Pick<Finding, 'message' | 'hint'> {
+  return {
+    message: `sudo does not let ${serverUser} run it`,
+    hint: `install it executable in ${scriptsPath}, and the rules of sudoers.example there; check with visudo -c`,
+  };
 }
 
 function* checkApiCertificate(

@@ -22,6 +22,16 @@ const DEFAULT_LIMIT = 10 * GIB;
 /** With less left in its chunks of data, a volume is simply full, and a balance has nothing to give back. */
 const LEAST_DATA = 64 * 2 ** 20;
 
+/** `storage_unavailable`, with the reason alone for the operator, who is not to be told to tell the operator. */
+export class VolumeError extends DomainError {
+  readonly reason: string;
+
+  constructor(reason: string, options: ErrorOptions) {
+    super('storage_unavailable', `the data path ${reason}; tell the operator`, options);
+    this.reason = reason;
+  }
+}
+
 /** The btrfs volume at the data path. */
 export class BtrfsVolume implements Volume {
   readonly #path: string;
@@ -91,9 +101,8 @@ function isReadOnly(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'EROFS';
 }
 
-function unavailable(reason: string, cause?: unknown): DomainError {
-  const hint = 'tell the operator';
-  return new DomainError('storage_unavailable', `the data path ${reason}; ${hint}`, { cause });
+function unavailable(reason: string, cause?: unknown): VolumeError {
+  return new VolumeError(reason, { cause });
 }
 
 /** In MiB or GiB, rounded up. */

@@ -37,6 +37,24 @@ export async function leaveRoot(files: ConfigFiles, configFile: string): Promise
   throw new ConfigError(foreign.map((path) => ({ file: configFile, path, message })));
 }
 
+/** The user that the package makes for the server. */
+const PACKAGE_USER = 'draupnir';
+
+/**
+ * As `leaveRoot`, but before the first start of a server root becomes the package's user, if there is one. Resolves to
+ * whether this process is the server's user, as far as can be known: any user but root may be it. Throws ConfigError.
+ */
+export async function leaveRootToCheck(files: ConfigFiles, configFile: string): Promise<boolean> {
+  await leaveRoot(files, configFile);
+  if (process.geteuid?.() !== 0 || files.state === undefined) return true;
+  // Root's own key: root runs the server.
+  if ((await findOwner(files.state.encryptionKeyFile)) === 0) return true;
+  const { stdout, exitCode } = await execa('id', ['-u', '--', PACKAGE_USER], { reject: false });
+  if (exitCode !== 0) return false;
+  await become(Number(stdout));
+  return true;
+}
+
 /**
  * As root becomes the user the server runs as, for good: the metadata database may know its users by their names in the
  * system, and the sudo rules are that user's. Another user stays who it is. Throws ConfigError when it is unknown or root.
@@ -58,7 +76,7 @@ export async function becomeServerUser(files: ConfigFiles, configFile: string): 
  * The owner of the encryption key, or that of its directory as long as there is no key, or root owns it. A link counts as its
  * own owner's file, who could make it lead to a file of any user.
  */
-async function findServerUser(encryptionKeyFile: string): Promise<number | undefined> {
+export async function findServerUser(encryptionKeyFile: string): Promise<number | undefined> {
   return (await findOwner(encryptionKeyFile)) || (await findOwner(dirname(encryptionKeyFile)));
 }
 

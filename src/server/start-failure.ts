@@ -6,13 +6,14 @@ const EX_FAILURE = 1;
 
 /** Says on stderr why the server cannot start, a line a problem; gives the exit code. */
 export function reportStartFailure(error: unknown): number {
-  const lines = error instanceof ConfigError ? error.lines : [describe(error)];
+  const lines = error instanceof ConfigError ? error.lines : [describeFailure(error)];
   for (const line of lines) process.stderr.write(`draupnir: ${line}\n`);
   return error instanceof ConfigError ? EX_CONFIG : EX_FAILURE;
 }
 
-function describe(error: unknown): string {
+/** The message of an error, for people. */
+export function describeFailure(error: unknown): string {
   // An AggregateError (a host name with several addresses) has an empty message.
-  if (error instanceof AggregateError) return error.errors.map(describe).join('; ');
+  if (error instanceof AggregateError) return error.errors.map(describeFailure).join('; ');
   return error instanceof Error ? error.message : 'unknown failure';
 }

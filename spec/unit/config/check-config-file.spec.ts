@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { checkConfigFile } from '../../../src/config/check-config-file.ts';
 import { describeReadError } from '../../../src/config/file-reader.ts';
 import { loadServerConfig } from '../../../src/config/load-server-config.ts';
-import { ConfigError } from '../../../src/config/problem.ts';
+import { ConfigError, formatProblem, formatWarning } from '../../../src/config/problem.ts';
 import { createApiCertificate } from '../../../src/tls/api-certificate.ts';
 
 const NOW = new Date();
@@ -28,8 +28,9 @@ async function setUp(edit: (toml: string) => string = (toml) => toml) {
   await writeFile(at('tls.key'), certificates[0]?.key ?? '');
   await writeFile(at('config.toml'), edit(sample.replaceAll('/etc/draupnir/', `${folder.path}/`)));
   const check = async (name = 'config.toml') => {
-    const { ok, lines } = await checkConfigFile(at(name), {});
-    return { ok, lines: lines.map((line) => line.replaceAll(folder.path, 'DIR')) };
+    const { problems, warnings } = await checkConfigFile(at(name), {});
+    const lines = [...problems.map(formatProblem), ...warnings.map(formatWarning)];
+    return { ok: problems.length === 0, lines: lines.map((line) => line.replaceAll(folder.path, 'DIR')) };
   };
   return { at, check, [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose]() };
 }

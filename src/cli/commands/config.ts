@@ -20,8 +20,10 @@ export function addConfigCommands(program: Command): void {
     .action(changeSetting);
   config
     .command('check')
-    .description("check a server's configuration without starting anything")
+    .description("check a server's configuration, and this host, without starting anything")
     .option('--config <file>', 'configuration of the server', DEFAULT_CONFIG_FILE)
+    .option('--offline', 'leave out the database and the ports')
+    .option('--verbose', 'also list what is right, as on a terminal')
     .action(checkServerConfig);
 }
 
@@ -45,11 +47,18 @@ async function changeSetting(key: Key, value: string, _options: unknown, command
   });
 }
 
-async function checkServerConfig({ config: file }: { config: string }): Promise<void> {
+interface CheckOptions {
+  config: string;
+  offline?: true;
+  verbose?: true;
+}
+
+async function checkServerConfig({ config: file, offline, verbose }: CheckOptions): Promise<void> {
   const { runConfigCheck } = await import('../../server/run-config-check.ts');
-  const { ok, lines } = await runConfigCheck(file);
-  for (const line of lines) printNotice(line);
-  if (ok) printData(`${file}: ok`);
+  const { problem, warning, ok, skipped } = await runConfigCheck(file, offline === true);
+  const shown = verbose === true || process.stdout.isTTY ? [...ok, ...skipped] : [];
+  for (const line of [...problem, ...warning, ...shown]) printNotice(line);
+  if (problem.length === 0) printData(`${file}: ok`);
   else process.exitCode = EXIT_CONFIG;
 }
 
