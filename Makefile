@@ -40,7 +40,7 @@ lint: node_modules/.installed ## check types, style, import rules, bash and Perl
 format: node_modules/.installed ## rewrite sources in the house format
 	scripts/dev/install-packages lint
 	prettier --write --log-level=warn .
-	shfmt -i 2 -ci -bn -w scripts .ci/run .githooks bench/recipe.sh vagrant packaging/debian/*.p*
+	shfmt -i 2 -ci -bn -w scripts .ci/run .githooks bench/recipe.sh sample/certbot-deploy-hook vagrant packaging/debian/*.p*
 
 test: dist/draupnir ## run all tests: unit, integration (real Postgres), e2e (btrfs, Postgres, sshd), host (the package under systemd); as root
 	scripts/dev/install-packages test

@@ -72,8 +72,25 @@ describe('a fresh Debian 12', () => {
     );
   });
 
-  it('says what is wrong with a configuration, once, and does not try again', async () => {
+  it('has a sample whose check finds what is left to do, as the user of the server that has never run', async () => {
     await host.sh('install -m 0640 -g draupnir /usr/share/draupnir/config.toml /etc/draupnir/config.toml');
+    const { exitCode, stdout, stderr } = await host.runCommand(['draupnir', 'config', 'check']);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 78, stdout: '' });
+    const lines = stderr.split('\n').map((line) => line.replace('/etc/draupnir/config.toml: ', ''));
+    expect(lines.filter((line) => !line.includes(': warning: '))).toEqual([
+      'shared_secret: must be text of your own, in quotes',
+      'oauth.client_secret: must be text of your own, in quotes',
+      expect.stringMatching(/^http\.tls_certificate: .*no such file/),
+      expect.stringMatching(/^http\.tls_private_key: .*no such file/),
+      ...['public_hostname', 'trusted_user_email_domain', 'oauth.redirect_url', 'oauth.client_id'].map(
+        (path) => expect.stringMatching(`^${path}: is the value of the sample`) as string,
+      ),
+      expect.stringMatching(/^database_url: .* role "draupnir" does not exist; check user and password/),
+      '',
+    ]);
+  });
+
+  it('says what is wrong with a configuration, once, and does not try again', async () => {
     const started = await host.runCommand(['systemctl', 'start', 'draupnir']);
     expect(started.exitCode).not.toBe(0);
     expect(await getState()).toBe('failed');
@@ -93,6 +110,78 @@ describe('a fresh Debian 12', () => {
       `printf 'Domain = "127.0.0.1:8442"\\nDatabase = "shop"\\n[Token]\\nRefreshToken = "the-secret-of-the-bot"\\n' >/root/.draupnir; chmod 600 /root/.draupnir`,
     );
     expect(await draupnir('images', 'list')).toBe('');
+  });
+});
+
+describe('the certificate of the API', () => {
+  const LIVE = '/etc/letsencrypt/live';
+  const HOOK = '/etc/letsencrypt/renewal-hooks/deploy/draupnir';
+
+  /** Makes a pair as certbot would lay it out, for 90 days; resolves to its fingerprint. */
+  const create = (name: string): Promise<string> =>
+    host.sh(`
+      mkdir -p ${LIVE}/${name} && cd ${LIVE}/${name}
+      openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 90 -subj /CN=${name} \
+        -addext subjectAltName=DNS:${name} -keyout privkey.pem -out fullchain.pem 2>/dev/null
+      openssl x509 -noout -fingerprint -sha256 -in fullchain.pem`);
+
+  const readServed = (): Promise<string> =>
+    host.sh(`
+      openssl s_client -connect localhost:8443 </dev/null 2>/dev/null | openssl x509 -noout -fingerprint -sha256`);
+
+  const deploy = (name: string): Promise<string> =>
+    host.run([HOOK], { env: { RENEWED_LINEAGE: `${LIVE}/${name}` } });
+
+  const waitUntilServed = (fingerprint: string): Promise<unknown> =>
+    waitUntil('the server shows the certificate', async () => (await readServed()) === fingerprint);
+
+  it('is installed by the hook for certbot, while the server speaks plain HTTP', async () => {
+    const first = await create('localhost');
+    await host.sh(`
+      mkdir -p /etc/letsencrypt/renewal-hooks/deploy
+      sed 's/^name=.*/name=localhost/' /usr/share/draupnir/certbot-deploy-hook >${HOOK}
+      chmod 0755 ${HOOK}`);
+    await deploy('localhost');
+    expect(await host.sh('stat -c "%U:%G %a %n" /etc/draupnir/tls.*')).toBe(
+      'root:root 644 /etc/draupnir/tls.crt\nroot:draupnir 640 /etc/draupnir/tls.key\n',
+    );
+    await host.sh(`
+      sed -i -e 's/^#listen_address/listen_address/' -e 's/^#tls_/tls_/' /etc/draupnir/config.toml
+      draupnir config check
+      systemctl restart draupnir`);
+    expect(await readServed()).toBe(first);
+  });
+
+  it('is renewed by the hook, without another server', async () => {
+    const [pid, renewed] = [await getServerPid(), await create('localhost')];
+    await deploy('localhost');
+    await waitUntilServed(renewed);
+    expect(await getServerPid()).toBe(pid);
+    expect(await getState()).toBe('active');
+  });
+
+  it('is left alone by the renewal of another name', async () => {
+    const before = await host.run(['sha256sum', '/etc/draupnir/tls.crt', '/etc/draupnir/tls.key']);
+    await create('other.example');
+    await deploy('other.example');
+    expect(await host.run(['sha256sum', '/etc/draupnir/tls.crt', '/etc/draupnir/tls.key'])).toBe(before);
+  });
+
+  it('stays when systemctl reload finds one with another key, and is replaced when that is put right', async () => {
+    const [pid, served, renewed] = [await getServerPid(), await readServed(), await create('localhost')];
+    await host.sh(`
+      install -m 0644 ${LIVE}/localhost/fullchain.pem /etc/draupnir/tls.crt
+      systemctl reload draupnir`);
+    await waitUntil('the log has the reason', async () =>
+      /certificate not reloaded/.test(await readJournal()),
+    );
+    expect(await readServed()).toBe(served);
+    await host.sh(`
+      install -m 0640 -g draupnir ${LIVE}/localhost/privkey.pem /etc/draupnir/tls.key
+      systemctl reload draupnir`);
+    await waitUntilServed(renewed);
+    expect(await getServerPid()).toBe(pid);
+    await host.run(['rm', '-r', '/etc/letsencrypt']);
   });
 });
 
