@@ -50,7 +50,7 @@ async function listen(port: number): Promise<void> {
 }
 
 const hostConf = join(scripts, 'host.conf');
-const RIGHT = [
+const RIGHT: unknown[] = [
   expect.stringMatching(/^http\.tls_certificate: ok: is valid until \d{4}-\d\d-\d\d$/),
   `data_path: ok: is on btrfs (found "${data}")`,
   `scripts_path: ok: sudo lets ${SERVER_USER} run the scripts`,

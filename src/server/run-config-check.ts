@@ -16,6 +16,8 @@ export type ConfigReport = Readonly<Record<Outcome['level'], string[]>>;
  * and the ports. As root it looks as the server's user.
  */
 export async function runConfigCheck(configFile: string, offline: boolean): Promise<ConfigReport> {
+  // From source it is a file that the server's user may not read.
+  const sample = parseServerConfig(readAsset('sample/config.toml').toString(), 'sample').readable;
   const self = { isServerUser: true };
   const checked = await checkConfigFile(configFile, process.env, async (files) => {
     self.isServerUser = await leaveRootToCheck(files, configFile);
@@ -28,7 +30,6 @@ export async function runConfigCheck(configFile: string, offline: boolean): Prom
   ];
   // Of a file that cannot be read nothing else is known.
   if (Object.keys(readable).length > 0) {
-    const sample = parseServerConfig(readAsset('sample/config.toml').toString(), 'sample').readable;
     const host = await checkHost(readable, configFile, isServerUser);
     // Its certificate cannot be read: that has been said.
     const asksDatabase = isServerUser && !problems.some(({ path }) => path === 'database_url');

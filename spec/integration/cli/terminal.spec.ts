@@ -1,7 +1,9 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { describeInstances } from '../../../src/cli/confirm-destruction.ts';
 import { imageResource, instanceResource } from '../../support/cli/resources.ts';
-import { createUser, type TestUser } from '../../support/cli/run-command-line.ts';
+import { createUser, TestUser } from '../../support/cli/run-command-line.ts';
 import { apiError, type StubAnswer, startStubServer } from '../../support/cli/stub-server.ts';
 
 vi.setConfig({ testTimeout: 30_000 });
@@ -30,6 +32,21 @@ async function show(
   const shown = stdout.replaceAll('\r\n', '\n').replace(/\u001b\[[?0-9;]*[A-Za-z]/g, '');
   return { code, shown };
 }
+
+describe('config check', () => {
+  it('lists what is right or left out on a terminal, and elsewhere with --verbose', async () => {
+    const user = new TestUser();
+    const file = join(user.home, 'config.toml');
+    writeFileSync(file, '[http]\nlisten_address = ":8443"\n');
+    const command = `config check --offline --config ${file}`;
+    const line = `${file}: database_url: skipped: --offline\n`;
+    const terminal = await show(user, command);
+    expect(terminal.code).toBe(78);
+    expect(terminal.shown).toContain(line);
+    expect((await show(user, `${command} 2>&1 | cat`)).shown).not.toContain('skipped');
+    expect((await show(user, `${command} --verbose 2>&1 | cat`)).shown).toContain(line);
+  });
+});
 
 describe('a list', () => {
   it('of images is a table with status and failure on a terminal, and the frozen lines elsewhere', async () => {

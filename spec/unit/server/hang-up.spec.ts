@@ -1,10 +1,9 @@
-import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { HangUpAction } from '../../../src/server/hang-up.ts';
 
 /** Sends SIGHUP to this process; resolves when its listeners have run. */
 async function hangUp(): Promise<void> {
-  const received = once(process, 'SIGHUP');
+  const received = new Promise((resolve) => process.once('SIGHUP', resolve));
   process.kill(process.pid, 'SIGHUP');
   await received;
 }

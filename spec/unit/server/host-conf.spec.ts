@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { checkHostConf } from '../../../src/server/host-conf.ts';
+import { checkHostConf, findHostSetting, listHostConfProblems } from '../../../src/server/host-conf.ts';
 
 let scriptsPath = '';
 beforeEach(() => {
@@ -47,6 +47,28 @@ describe('host.conf', () => {
         `config.toml: max_instance_port: must be the MAX_INSTANCE_PORT of ${scriptsPath}/host.conf, which is missing (found 8432)`,
       ],
     });
+  });
+
+  it('is compared with what could be read of the configuration', () => {
+    const conf = { file: 'host.conf', text: 'DATA_PATH=/data\n' };
+    expect(
+      listHostConfProblems({ enableIpWhitelisting: true, maxInstancePort: 2000 }, conf, 'config.toml'),
+    ).toEqual([
+      {
+        file: 'config.toml',
+        path: 'max_instance_port',
+        message: 'must be the MAX_INSTANCE_PORT of host.conf, which is missing',
+        found: '2000',
+      },
+    ]);
+  });
+
+  it.each([
+    ['the last setting', 'A=1\nA=2\n', '2'],
+    ['a quoted one', 'A="x y"\n', 'x y'],
+    ['no comment', '#A=1\nAA=1\n', undefined],
+  ])('is read as bash reads it: %s', (_what, text, value) => {
+    expect(findHostSetting({ file: 'host.conf', text }, 'A')).toBe(value);
   });
 
   it('is refused when it cannot be read, with a hint', async () => {

@@ -1,7 +1,7 @@
 import type { DatabaseFacts } from '../../db/inspect-database.ts';
 import type { Outcome } from './outcome.ts';
 
-/** The oldest major that the tests of the metadata database pass on. */
+/** Older majors get no corrections any more, and are not tested. */
 const MIN_MAJOR = 13;
 /** `server_version_num` counts so from major 10 on (PostgreSQL manual, 20.15). */
 const MAJOR = 10_000;

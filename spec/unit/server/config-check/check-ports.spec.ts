@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import {
   checkInstancePorts,
   checkListenAddress,
+  isServerPort,
   type PortFacts,
 } from '../../../../src/server/config-check/check-ports.ts';
 import { formatLines } from './lines.ts';
@@ -67,6 +68,16 @@ describe('the check of an address of the API', () => {
     ['that fails otherwise', 'EIO', [], 'the server cannot listen there: EIO'],
   ])('describes one %s', (_what, failure, listening, line) => {
     expect(check(failure, listening)).toEqual([`http.listen_address: ${line}`]);
+  });
+});
+
+describe('a port', () => {
+  it('is that of the server when a process of its user listens there', () => {
+    const facts = createFacts([
+      [8443, SERVER],
+      [8442, OTHER],
+    ]);
+    expect([8443, 8442, 8441].filter((port) => isServerPort(port, facts))).toEqual([8443]);
   });
 });
 
