@@ -107,6 +107,27 @@ limit_process() {
   ulimit -u "${tasks}" -v "$(in_kilobytes "${memory}")"
 }
 
+# find_limit UID: which limit of its group the uid has met, memory or tasks; nothing where none, or where there is no group. Out of
+# memory means that the kernel has ended a process for it (cgroups(7), "memory.events"; the kernel's cgroup-v1/memory.rst, "oom_kill").
+find_limit() {
+  local dirs file word count
+  list_cgroups "$1"
+  for file in "${dirs[@]/%//memory.events}" "${dirs[@]/%//memory.oom_control}" "${dirs[@]/%//pids.events}"; do
+    if [[ ! -r ${file} ]]; then continue; fi
+    while read -r word count; do
+      case "${file##*/}:${word}" in
+        memory.*:oom_kill) word=memory ;;
+        pids.events:max) word=tasks ;;
+        *) continue ;;
+      esac
+      if [[ ${count} -gt 0 ]]; then
+        printf '%s\n' "${word}"
+        return
+      fi
+    done <"${file}"
+  done
+}
+
 # join_cgroup UID PID: the kernel takes some twenty milliseconds for it and waits for most of them.
 join_cgroup() {
   local dirs dir

@@ -56,3 +56,14 @@ relay() {
     if [[ ${line} =~ ^(step [a-z]+ [0-9]+/[0-9]+|failure .+)$ ]]; then printf '%s\n' "${line//[[:cntrl:]]/?}"; fi
   done
 }
+
+# explain_limit: a reason that is better than that of the worker, which sees only that something was ended.
+explain_limit() {
+  local limit
+  limit=$(find_limit "${uid}")
+  case "${limit}" in
+    memory) failure "the preparation needs more memory than IMAGE_MEMORY_MAX=${IMAGE_MEMORY_MAX} of host.conf allows" ;;
+    tasks) failure "the preparation needs more processes than IMAGE_TASKS_MAX=${IMAGE_TASKS_MAX} of host.conf allows" ;;
+    *) ;;
+  esac
+}

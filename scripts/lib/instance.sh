@@ -42,10 +42,14 @@ regroup_configuration() {
   if [[ $(stat -c %g -- "${conf}") -ne ${uid} ]]; then chgrp -R -h -- "${uid}" "${conf}"; fi
 }
 
-# write_configuration ID PORT: everything Postgres reads but its data; readable by the instance, written by root only. An idle instance
+# write_configuration ID PORT SEGMENT: everything Postgres reads but its data; readable by the instance, written by root only. An idle instance
 # keeps little memory: no larger buffers for WAL than a developer fills, and no process that waits for subscriptions.
 write_configuration() {
-  local id=$1 port=$2
+  local id=$1 port=$2 segment_mb=$((${3:-0} / 1048576)) wal_size=''
+  # The least that holds two segments each, where the defaults do not (PostgreSQL manual, 20.5).
+  if [[ ${segment_mb} -gt 16 ]]; then
+    wal_size=$(printf "min_wal_size = %dMB\nmax_wal_size = %dMB" "$((2 * segment_mb))" "$((segment_mb > 512 ? 2 * segment_mb : 1024))")
+  fi
   umask 027
   # By a builtin: every program that is started costs about a millisecond.
   printf '%s\n' "cluster_name = 'draupnir-instance-${id}'
@@ -71,6 +75,7 @@ max_wal_senders = 0
 max_logical_replication_workers = 0
 wal_recycle = off
 wal_init_zero = off
+${wal_size}
 lc_messages = 'C'
 log_timezone = 'UTC'
 log_line_prefix = '%m [%p] '" >"${conf}/postgresql.conf"
@@ -101,12 +106,18 @@ read_owner() {
   if [[ ! ${owner} =~ ^[1-9][0-9]*$ ]]; then owner=${uid}; fi
 }
 
-# keep_owner IMAGE: notes the owner of the files of the image, which stdin tells, if they need not be handed over. Those of an image of
+# print_facts SNAPSHOT: owner of the files of an image, and size of a segment of its write-ahead log in bytes, which initdb has fixed.
+print_facts() {
+  local segments=("$1"/pg_wal/????????????????????????) facts
+  facts=$(stat -c '%u:%g %s' -- "$1" "${segments[0]}") || true
+  printf '%s %s\n' "${facts%% *}" "${facts##* }"
+}
+
+# keep_owner IMAGE OWNER: notes the owner of the files of the image if they need not be handed over. Those of an image of
 # Draupnir 5.3 may have any.
 keep_owner() {
-  local own=$((IMAGE_UID_BASE + $1)) found=''
-  read -r found || true
-  if [[ ${MAPPING} == mapped && ${found} == "${own}:${own}" ]]; then printf '%s\n' "${own}" >"${conf}/owner"; fi
+  local own=$((IMAGE_UID_BASE + $1))
+  if [[ ${MAPPING} == mapped && $2 == "${own}:${own}" ]]; then printf '%s\n' "${own}" >"${conf}/owner"; fi
 }
 
 # settle_owner: hands the files over unless they are its own, or noted and mapped. The directory itself comes last (chown(1) -R) and

@@ -7,7 +7,7 @@ const checkout = join(import.meta.dirname, '../..');
 const QUICKSTART = '/var/lib/draupnir-quickstart';
 
 /** What quickstart needs, of the packages that the host can install without a network. */
-const NEEDED = 'btrfs-progs iptables libatomic1 libnss-wrapper postgresql procps sudo xz-utils zstd';
+const NEEDED = 'btrfs-progs iptables libatomic1 libnss-wrapper lz4 postgresql procps sudo xz-utils zstd';
 
 /** A server without HTTPS and sign-in, whose token for uploads root has in its settings. */
 const CONFIG = `

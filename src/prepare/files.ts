@@ -38,9 +38,9 @@ export async function closeToOthers(dir: string): Promise<void> {
   await find(dir, ['(', '-type', 'd', ...chmod('00700'), ')', '-o', ...chmod('0600')]);
 }
 
-/** How many entries the paths hold, themselves included; stops counting beyond `limit`. */
-export async function countEntries(paths: readonly string[], limit: number): Promise<number> {
-  const child = execa('find', [...paths, '-printf', 'x'], { buffer: false, reject: false });
+/** How many entries the paths below `dir` hold, themselves included; stops counting beyond `limit`. */
+export async function countEntries(dir: string, paths: readonly string[], limit: number): Promise<number> {
+  const child = execa('find', [...paths, '-printf', 'x'], { cwd: dir, buffer: false, reject: false });
   let count = 0;
   for await (const chunk of child.stdout) {
     count += (chunk as Buffer).length;
@@ -50,13 +50,15 @@ export async function countEntries(paths: readonly string[], limit: number): Pro
   return count;
 }
 
-/** Whether one of the paths holds a file of more than `kib` KiB. */
-export async function hasLargerFile(paths: readonly string[], kib: number): Promise<boolean> {
-  const { stdout } = await execa('find', [
-    ...[...paths, '-type', 'f', '-size', `+${kib}k`],
-    ...['-printf', 'x', '-quit'],
-  ]);
-  return stdout !== '';
+/** The first file of more than `kib` KiB in one of the paths below `dir`. */
+export async function findLargerFile(
+  dir: string,
+  paths: readonly string[],
+  kib: number,
+): Promise<string | undefined> {
+  const condition = ['-type', 'f', '-size', `+${kib}k`, '-print', '-quit'];
+  const { stdout } = await execa('find', [...paths, ...condition], { cwd: dir });
+  return stdout === '' ? undefined : stdout;
 }
 
 /** The paths of all files of a name. */

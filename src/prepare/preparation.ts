@@ -1,5 +1,6 @@
 import { execa } from 'execa';
 import type { PreparationRequest } from '../core/preparation-request.ts';
+import { PreparationFailure } from './failure.ts';
 import { KnownFiles } from './known-files.ts';
 import { createAdmin } from './postgres/admin.ts';
 import { writeConfiguration } from './postgres/configuration.ts';
@@ -14,12 +15,14 @@ import { measureSpace } from './space.ts';
 import { restoreBuiltin } from './sql/builtin.ts';
 import { checkDamage } from './sql/damage.ts';
 import { forgetValues } from './sql/forget.ts';
+import { describeMissing, listMissingLibraries, type MissingLibrary } from './sql/libraries.ts';
 import { handOver } from './sql/own.ts';
 import { prepareDatabase } from './sql/prepare.ts';
 import { refreshViews } from './sql/refresh.ts';
 import { prepareRoles, restrictRoles } from './sql/roles.ts';
 import { analyseDatabase, endScrub, listFiles, scrubDatabase } from './sql/scrub.ts';
 import { sweep } from './sweep.ts';
+import { measureWalSegment } from './unpack/pg-control.ts';
 import { unpackUpload } from './unpack/unpack-upload.ts';
 import { type Cluster, createCluster, type Workplace } from './workplace.ts';
 
@@ -32,6 +35,7 @@ export class Preparation {
   readonly #request: PreparationRequest;
   #cluster: Cluster | undefined;
   #server: PreparationServer | undefined;
+  #isVerified = false;
   #databases: string[] = [];
   #known: KnownFiles | undefined;
   #flush: Promise<unknown> = Promise.resolve();
@@ -44,8 +48,9 @@ export class Preparation {
   async unpack(): Promise<void> {
     const { work, postgresRoot, maxFiles } = this.#workplace;
     const spaceBytes = await measureSpace(work);
-    const major = await unpackUpload(work, postgresRoot, { spaceBytes, maxFiles });
-    this.#cluster = createCluster(this.#workplace, major);
+    const { major, isVerified } = await unpackUpload(work, postgresRoot, { spaceBytes, maxFiles });
+    this.#isVerified = isVerified;
+    this.#cluster = createCluster(this.#workplace, major, await measureWalSegment(work));
   }
 
   async recover(): Promise<void> {
@@ -62,10 +67,11 @@ export class Preparation {
   async prepareDatabases(): Promise<void> {
     await this.#listDatabases();
     await this.#inEach(true, async (session) => {
-      await checkDamage(session);
+      await checkDamage(session, this.#isVerified);
       await prepareDatabase(session);
     });
     await withSession(this.#getCluster(), 'template1', true, prepareRoles);
+    await this.#checkLibraries();
   }
 
   async anonymise(): Promise<void> {
@@ -146,6 +152,15 @@ export class Preparation {
   /** Whether Postgres has logged that there is no space. */
   async lacksSpace(): Promise<boolean> {
     return (await this.#server?.lacksSpace()) ?? false;
+  }
+
+  /** All at once, before the script runs. */
+  async #checkLibraries(): Promise<void> {
+    const missing: MissingLibrary[] = [];
+    await this.#inEach(true, async (session) => {
+      missing.push(...(await listMissingLibraries(session)));
+    });
+    if (missing.length > 0) throw new PreparationFailure(describeMissing(missing, this.#getCluster().major));
   }
 
   async #listDatabases(): Promise<void> {

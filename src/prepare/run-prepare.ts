@@ -6,12 +6,16 @@ import type { PreparationRequest } from '../core/preparation-request.ts';
 import { withFailpoints } from '../failpoints.ts';
 import { NoSpace, PreparationFailure } from './failure.ts';
 import { Preparation } from './preparation.ts';
-import { isFull } from './space.ts';
+import { SpaceMonitor } from './space-monitor.ts';
 import { takeSteps } from './steps.ts';
 import type { Workplace } from './workplace.ts';
 
 /** Exit codes of sysexits.h, as the scripts have them. */
 const [EX_USAGE, EX_DATAERR, EX_SOFTWARE, EX_IOERR] = [64, 65, 70, 74];
+
+/** What the shared memory of parallel queries and files in /tmp share. */
+const TEMPORARY =
+  'it needs more temporary space than SANDBOX_TMP_MAX of host.conf allows, which also holds the shared memory of parallel queries';
 
 /**
  * The worker of a preparation: makes the content of an image of the clone of an upload. It is started by
@@ -34,12 +38,15 @@ export async function runPrepare(args: readonly string[]): Promise<void> {
   }
   const request = JSON.parse(await text(process.stdin)) as PreparationRequest;
   const preparation = new Preparation(workplace, request);
+  const space = new SpaceMonitor(workplace.work);
+  space.start();
   const { steps } = withFailpoints('prepare', { steps: preparation });
   try {
     await takeSteps(steps, (name, number) => print(`step ${name} ${number}`));
+    await space.stop();
     process.exitCode = 0;
   } catch (error) {
-    await report(error, preparation, workplace);
+    await report(error, preparation, space);
     // Postgres may run, and whoever started us ends it.
     process.exit();
   }
@@ -54,17 +61,29 @@ async function readWorkplace(args: readonly string[]): Promise<Workplace | undef
   return { work, postgresRoot, memoryKib, maxFiles, scratch };
 }
 
-/** Nobody may say that a good upload is damaged because there was no space for it. */
-async function report(error: unknown, preparation: Preparation, { work }: Workplace): Promise<void> {
-  if (error instanceof NoSpace || (await preparation.lacksSpace()) || (await isFull(work))) {
+/** Want of space on the volume is never reported as a fault of the upload. */
+async function report(error: unknown, preparation: Preparation, space: SpaceMonitor): Promise<void> {
+  const lacked = await space.stop();
+  const lacksSpace = error instanceof NoSpace || (await preparation.lacksSpace());
+  if (lacksSpace && lacked === 'volume') {
     process.stderr.write(`no space left: ${error instanceof Error ? error.message : ''}\n`);
     process.exitCode = EX_IOERR;
+  } else if (lacksSpace) {
+    print(`failure ${describeFailure(error)}: ${TEMPORARY}`);
+    process.exitCode = EX_DATAERR;
   } else if (error instanceof PreparationFailure) {
     print(`failure ${error.message}`);
     process.exitCode = EX_DATAERR;
   } else {
     process.stderr.write(`${describe(error)}\n`);
   }
+}
+
+/** What has failed for want of space, in words for every caller. */
+function describeFailure(error: unknown): string {
+  const failure = error instanceof NoSpace && error.cause instanceof PreparationFailure ? error.cause : error;
+  const isKnown = failure instanceof PreparationFailure || failure instanceof NoSpace;
+  return isKnown ? failure.message : 'the preparation failed';
 }
 
 /** Where an unforeseen error comes from. Its message could quote a row: the operator reads its kind and its place. */

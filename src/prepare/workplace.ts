@@ -19,10 +19,13 @@ export interface Cluster extends Workplace {
   readonly major: number;
   /** Its programs. */
   readonly bin: string;
+  /** Size of a segment of the write-ahead log, in bytes. */
+  readonly walSegmentBytes: number;
 }
 
-export function createCluster(workplace: Workplace, major: string): Cluster {
-  return { ...workplace, major: Number(major), bin: join(workplace.postgresRoot, major, 'bin') };
+export function createCluster(workplace: Workplace, major: string, walSegmentBytes: number): Cluster {
+  const bin = join(workplace.postgresRoot, major, 'bin');
+  return { ...workplace, major: Number(major), bin, walSegmentBytes };
 }
 
 export function getImageName({ work }: Workplace): string {

@@ -9,6 +9,7 @@ const PROGRAMS: Record<string, string> = {
   setpriv: 'util-linux',
   useradd: 'passwd',
   pgrep: 'procps',
+  lz4: 'lz4',
   xz: 'xz-utils',
   zstd: 'zstd',
 };

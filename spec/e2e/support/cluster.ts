@@ -17,14 +17,26 @@ export class Cluster {
     this.data = join(options.dir, 'data');
   }
 
-  /** Makes the cluster; its superuser is called like the user. */
-  async create(): Promise<void> {
+  /** Makes the cluster, with further options of initdb; its superuser is called like the user. */
+  async create(...options: string[]): Promise<void> {
     await run(['install', '-d', '-m', '0700', '-o', this.user, '-g', this.user, this.dir]);
-    await this.run('initdb', '-D', this.data, '-E', 'UTF8', '--no-locale', '-A', 'peer', '--no-sync');
+    await this.run(
+      'initdb',
+      '-D',
+      this.data,
+      '-E',
+      'UTF8',
+      '--no-locale',
+      '-A',
+      'peer',
+      '--no-sync',
+      ...options,
+    );
   }
 
-  async start(): Promise<void> {
-    const settings = '-c listen_addresses= -c fsync=off -c synchronous_commit=off';
+  async start(...settingsOfTest: string[]): Promise<void> {
+    const own = ['listen_addresses=', 'fsync=off', 'synchronous_commit=off'];
+    const settings = [...own, ...settingsOfTest].map((setting) => `-c ${setting}`).join(' ');
     const options = `-k ${this.dir} ${settings}`;
     await this.run(
       'pg_ctl',

@@ -38,17 +38,17 @@ async function findFile(relation: string): Promise<{ path: string; file: string 
 }
 
 /** The reason, or undefined. */
-async function findDamage(): Promise<string | undefined> {
+async function findDamage(isVerified = false): Promise<string | undefined> {
   const run = async <Row extends pg.QueryResultRow>(_step: string, sql: string): Promise<Row[]> =>
     (await client.query<Row>(sql)).rows;
-  return checkDamage({ run }).then(
+  return checkDamage({ run }, isVerified).then(
     () => undefined,
     (error: unknown) => (error as Error).message,
   );
 }
 
-const describeDamage = (path: string): string =>
-  `the backup is damaged: ${path} is shorter than its table; take another backup`;
+const describeDamage = (path: string, relation: string): string =>
+  `the backup is damaged: ${path} is shorter than its table, ${relation}; take another backup`;
 
 describe('the check of the files of a backup', () => {
   it('finds nothing in a database that is whole', async () => {
@@ -63,12 +63,22 @@ describe('the check of the files of a backup', () => {
   ])('names the file that %s', async (_what, relation, damage) => {
     const { path, file } = await findFile(relation);
     await damage(file);
-    expect(await findDamage()).toBe(describeDamage(path));
+    expect(await findDamage()).toBe(describeDamage(path, relation));
   });
 
   it('passes over an unlogged table, which recovery empties', async () => {
     const { file } = await findFile('unlogged');
     await truncate(file, 0);
     expect(await findDamage()).toBeUndefined();
+  });
+
+  it('believes the files that are as their manifest says, whatever number of blocks is noted', async () => {
+    await client.query(`SET allow_system_table_mods = on`);
+    await client.query(`UPDATE pg_class SET relpages = 500 WHERE oid = 'wide'::regclass`);
+    const { path, file } = await findFile('wide');
+    expect(await findDamage()).toBe(describeDamage(path, 'wide'));
+    expect(await findDamage(true)).toBeUndefined();
+    await truncate(file, 20 * BLOCK - 4096);
+    expect(await findDamage(true)).toBe(describeDamage(path, 'wide'));
   });
 });

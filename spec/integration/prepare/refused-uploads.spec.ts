@@ -37,7 +37,8 @@ const NOT_ALLOWED =
   'backup.tar cannot be unpacked: it is damaged, cut short, or holds members that are not allowed';
 const TABLESPACES =
   'the backup has tablespaces: take it from a cluster without, or move their contents first';
-const TOO_LARGE = 'the upload holds a file of more than 1 GiB, which no data directory does';
+const describeLarge = (path: string): string =>
+  `the upload holds a file of more than 1 GiB, which no data directory does: ${path}`;
 const TOO_MANY = `the upload holds more than ${MAX_FILES} files and folders (MAX_UPLOAD_FILES in host.conf)`;
 
 /** What is wrong, the upload, and the reason. */
@@ -146,6 +147,16 @@ const CASES: [string, () => Promise<string>, string | RegExp][] = [
     'the backup does not match its manifest: "base/1/1" is present in the manifest but not on disk',
   ],
   [
+    'lacks a file of its manifest, where a server has run without recovering it',
+    () =>
+      changedBackup(async (upload) => {
+        await rm(join(upload, 'base/1/1'));
+        await writeFile(join(upload, 'backup_label'), '');
+        await writeFile(join(upload, 'postmaster.opts'), '');
+      }),
+    /^the backup does not match its manifest: /,
+  ],
+  [
     'has a manifest that is none',
     () => changed((upload) => writeFile(join(upload, 'backup_manifest'), 'x\n')),
     /^the backup does not match its manifest: /,
@@ -198,21 +209,20 @@ describe('an upload', () => {
   });
 
   it('that holds a sparse terabyte, packed, is refused', async () => {
-    const file = join(check.dir, 'terabyte');
-    await writeFile(file, '');
-    await truncate(file, 2 ** 40);
+    const source = await changed(async (upload) => {
+      await writeFile(join(upload, 'base/1/terabyte'), '');
+      await truncate(join(upload, 'base/1/terabyte'), 2 ** 40);
+    });
     const upload = await check.createEmptyUpload();
-    const archive = join(upload, 'backup.tar');
-    await execa('tar', ['-c', '-S', '-f', archive, '-C', check.dir, './terabyte']);
-    await rm(file);
-    await expectRefusal(upload, TOO_LARGE);
+    await execa('tar', ['-c', '-S', '-f', join(upload, 'backup.tar'), '-C', source, '.']);
+    await expectRefusal(upload, describeLarge('base/1/terabyte'));
   });
 
   it('that holds a sparse terabyte beside other files is refused', async () => {
     const upload = await check.createUpload();
     await writeFile(join(upload, 'base/1/99999'), '');
     await truncate(join(upload, 'base/1/99999'), 2 ** 40);
-    await expectRefusal(upload, TOO_LARGE);
+    await expectRefusal(upload, describeLarge('base/1/99999'));
   });
 
   it('that holds far too many files, packed, is refused before they are unpacked', async () => {

@@ -118,4 +118,17 @@ describe('what psql prints about a script', () => {
       'the anonymisation script failed in the statement that ends on line 1 (SQLSTATE 42703)',
     );
   });
+
+  it('names the restriction that is in the way of a command, or was never lifted', async () => {
+    const text = '\\restrict key\n\\c shop\nSELECT 1;\n';
+    expect(await judge(`psql:${FILE}:2: error: backslash commands are restricted\n`, { text })).toBe(
+      'the anonymisation script failed at line 2: psql carries out no command that begins with \\ between \\restrict, on line 1, and \\unrestrict',
+    );
+    const unfinished =
+      'the anonymisation script did not run to its end: the \\restrict on line 1 has no \\unrestrict';
+    expect(await judge(`psql:${FILE}:6: error: backslash commands are restricted\n`, { text })).toBe(
+      unfinished,
+    );
+    expect(await judge('', { text })).toBe(unfinished);
+  });
 });

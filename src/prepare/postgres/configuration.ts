@@ -26,7 +26,8 @@ export function getConfigurationFile({ scratch }: Cluster): string {
  * any source. Only LOG and above is logged: an ERROR line could quote a row.
  */
 export async function writeConfiguration(cluster: Cluster): Promise<void> {
-  const { scratch, memoryKib } = cluster;
+  const { scratch, memoryKib, major } = cluster;
+  const walSegmentMb = cluster.walSegmentBytes / 2 ** 20;
   const [hba, ident] = [join(scratch, 'pg_hba.conf'), join(scratch, 'pg_ident.conf')];
   // Only the uid of the image can enter the directory of the socket, and it has this uid for itself.
   await writeFile(hba, 'local all all trust\n');
@@ -45,9 +46,17 @@ export async function writeConfiguration(cluster: Cluster): Promise<void> {
     max_prepared_transactions: '1000',
     max_locks_per_transaction: '1024',
     max_logical_replication_workers: '0',
+    // Recovery of a backup of any standby or subscriber; the origins are dropped afterwards.
+    [major >= 18 ? 'max_active_replication_origins' : 'max_replication_slots']: '1000',
+    // Recovery compares no settings with those of the source.
+    hot_standby: 'off',
+    // Of a copy of a standby all log that can be had is there.
+    restore_command: 'false',
     wal_level: 'minimal',
     max_wal_senders: '0',
-    max_wal_size: '4GB',
+    // At least two segments each (PostgreSQL manual, 20.5).
+    min_wal_size: `${2 * walSegmentMb}MB`,
+    max_wal_size: `${Math.max(4096, 2 * walSegmentMb)}MB`,
     wal_recycle: 'off',
     wal_init_zero: 'off',
     fsync: 'off',

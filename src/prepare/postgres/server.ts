@@ -7,6 +7,7 @@ import { PreparationFailure } from '../failure.ts';
 import { readLines } from '../lines.ts';
 import { isWantOfSpace } from '../space.ts';
 import type { Cluster } from '../workplace.ts';
+import { findRecoveryHint } from './recovery-hint.ts';
 import { getConfigurationFile } from './configuration.ts';
 
 const READY = 'database system is ready to accept connections';
@@ -72,10 +73,12 @@ export class PreparationServer {
     throw await this.createFailure(`Postgres ${this.#cluster.major} did not shut down cleanly`);
   }
 
-  /** With the reason that Postgres has logged last. */
+  /** With the reason that Postgres has logged last, and what to do about it. */
   async createFailure(what: string): Promise<PreparationFailure> {
     const { reason } = await this.#readLog();
-    return new PreparationFailure(reason === undefined ? what : `${what}: ${reason}`);
+    if (reason === undefined) return new PreparationFailure(what);
+    const hint = findRecoveryHint(reason);
+    return new PreparationFailure(`${what}: ${reason}${hint === undefined ? '' : ` (${hint})`}`);
   }
 
   /** Whether Postgres has logged that there is no space. */

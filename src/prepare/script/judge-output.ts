@@ -1,4 +1,5 @@
 import { PreparationFailure } from '../failure.ts';
+import { findRestriction } from './restriction.ts';
 import type { PsqlOutput } from './psql-output.ts';
 
 /** A script as it was run. */
@@ -22,7 +23,7 @@ export function judgeOutput(script: RunScript, output: PsqlOutput, exitCode: num
   if (serverError !== undefined) throw describeServerError(script, serverError);
   if (psqlError !== undefined) throw describePsqlError(script, psqlError);
   if (exitCode !== 0) throw new PreparationFailure('the anonymisation script failed: its session was cut');
-  if (!hasEnded) throw new PreparationFailure(UNFINISHED);
+  if (!hasEnded) throw describeUnfinished(script);
 }
 
 /** psql names the line on which the failing statement ends. */
@@ -41,7 +42,16 @@ function describeServerError({ text, file, lines }: RunScript, error: string): P
   );
 }
 
-function describePsqlError({ file, lines }: RunScript, error: string): PreparationFailure {
+function describeUnfinished({ text, lines }: RunScript): PreparationFailure {
+  const restricted = findRestriction(text, lines + 1);
+  if (restricted === undefined) return new PreparationFailure(UNFINISHED);
+  return new PreparationFailure(
+    `the anonymisation script did not run to its end: the \\restrict on line ${restricted} has no \\unrestrict`,
+  );
+}
+
+function describePsqlError(script: RunScript, error: string): PreparationFailure {
+  const { text, file, lines } = script;
   const [line] = findPlace(file, error, /: error/);
   if (line === undefined) {
     return new PreparationFailure(
@@ -49,7 +59,13 @@ function describePsqlError({ file, lines }: RunScript, error: string): Preparati
     );
   }
   // Beyond the script psql can only complain that it has not ended.
-  if (line > lines + 1) return new PreparationFailure(UNFINISHED);
+  if (line > lines + 1) return describeUnfinished(script);
+  const restricted = findRestriction(text, line - 1);
+  if (restricted !== undefined) {
+    return new PreparationFailure(
+      `the anonymisation script failed at line ${line}: psql carries out no command that begins with \\ between \\restrict, on line ${restricted}, and \\unrestrict`,
+    );
+  }
   return new PreparationFailure(
     `the anonymisation script failed at line ${line}: psql could not carry out this line`,
   );

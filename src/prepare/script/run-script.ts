@@ -10,6 +10,9 @@ import type { Cluster } from '../workplace.ts';
 import { judgeOutput } from './judge-output.ts';
 import { readPsqlOutput } from './psql-output.ts';
 
+/** Space for the messages of psql. */
+const RESERVED_BYTES = 65_536;
+
 /**
  * Runs an anonymisation script by psql, and trusts its proven success alone. A check follows that it ran to its very end, in this
  * very session, and left no transaction open: an early \q, an unfinished COPY or a missing COMMIT would otherwise pass for success.
@@ -22,9 +25,11 @@ export async function runScript(cluster: Cluster, text: string): Promise<void> {
   const file = join(scratch, 'anonymise.sql');
   const end = `draupnir-end ${randomBytes(16).toString('hex')}`;
   await writeFile(file, `${text}\n;\n\\set ON_ERROR_STOP on\n\\o\nDISCARD ALL;\n\\warn ${end}\n`);
-  // A file and no pipe: programs that the script starts inherit it, and may outlive psql.
+  // A file and no pipe: programs that the script starts inherit it, and may outlive psql. It has its space in advance, since the
+  // script may fill /tmp.
   const errorFile = join(scratch, 'anonymise.errors');
-  const errors = await open(errorFile, 'w', 0o600);
+  await writeFile(errorFile, Buffer.alloc(RESERVED_BYTES), { mode: 0o600 });
+  const errors = await open(errorFile, 'r+');
   const { ended } = startChild(
     'psql',
     // Errors show their code and never their text, which could quote a row.

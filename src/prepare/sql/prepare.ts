@@ -14,6 +14,7 @@ export async function prepareDatabase(session: Session): Promise<void> {
     await session.runEach(STEP, `SELECT format('ALTER SUBSCRIPTION %I ${action}', subname) ${SUBSCRIPTIONS}`);
   }
   await session.runEach(STEP, `SELECT format('DROP SUBSCRIPTION %I', subname) ${SUBSCRIPTIONS}`);
+  await session.run(STEP, 'SELECT pg_replication_origin_drop(roname) FROM pg_replication_origin');
   await removeSecrets(session);
   // Of temporary tables of the source's sessions there are no files any more.
   await session.runEach(

@@ -5,7 +5,10 @@ import { isFile } from '../files.ts';
 import { extract } from './extract.ts';
 import type { UploadLimits } from './limits.ts';
 
-const ARCHIVE = /\.(tar|tar\..*|tgz|tzst|txz)$/s;
+const ARCHIVE = /\.(tar|tar\..*|tgz|tzst|txz|tbz2?|tlz4)$/s;
+
+/** What stands beside archives: checksums, signatures, and what a transfer has left half done. */
+const BESIDE = /\.(sha[0-9]+|md5|asc|sig|part|tmp|txt)$/i;
 
 /** What tablespaces are called in pg_basebackup's tar format: after their oid. */
 const TABLESPACE = /^[0-9].*\.tar/s;
@@ -14,7 +17,7 @@ const TABLESPACE = /^[0-9].*\.tar/s;
 export async function unpackArchives(dir: string, limits: UploadLimits): Promise<void> {
   const names: string[] = [];
   for (const name of await readdir(dir)) {
-    if (ARCHIVE.test(name) && (await isFile(join(dir, name)))) names.push(name);
+    if (ARCHIVE.test(name) && !BESIDE.test(name) && (await isFile(join(dir, name)))) names.push(name);
   }
   if (names.some((name) => TABLESPACE.test(name))) throw createTablespaceFailure();
   const base = names.find((name) => name.startsWith('base.t'));

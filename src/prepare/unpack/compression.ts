@@ -3,7 +3,9 @@ import { open } from 'node:fs/promises';
 /** First bytes of compressed files, and the program that decompresses such a file from stdin to stdout. */
 const PROGRAMS: readonly (readonly [magic: string, program: readonly [file: string, ...args: string[]]])[] = [
   ['1f8b', ['gzip', '-dc']],
-  ['28b52ffd', ['zstd', '-dcq']],
+  // Windows of up to 2 GiB, the largest that zstd(1) writes.
+  ['28b52ffd', ['zstd', '-dcq', '--long=31']],
+  ['04224d18', ['lz4', '-dc']],
   ['fd377a585a00', ['xz', '-dc']],
   ['425a68', ['bzip2', '-dc']],
 ];

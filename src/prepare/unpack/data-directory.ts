@@ -1,7 +1,7 @@
 import { access, constants, lstat, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { PreparationFailure } from '../failure.ts';
-import { isDirectory, isFile, moveContent, removeAllBut } from '../files.ts';
+import { isDirectory, isFile, listFilesNamed, moveContent, removeAllBut } from '../files.ts';
 import { createTablespaceFailure } from './archives.ts';
 
 /** Without these Postgres cannot start. */
@@ -14,14 +14,10 @@ export function hasDataDirectory(dir: string): Promise<boolean> {
   return isFile(join(dir, 'PG_VERSION'));
 }
 
-/** When the data directory is in the one folder of an upload, moves it to the top. */
+/** Moves the one data directory of an upload to its top, however deep it is. */
 export async function liftDataDirectory(dir: string): Promise<void> {
   if (await hasDataDirectory(dir)) return;
-  const found: string[] = [];
-  for (const entry of await readdir(dir, { withFileTypes: true })) {
-    const folder = join(dir, entry.name);
-    if (entry.isDirectory() && (await hasDataDirectory(folder))) found.push(folder);
-  }
+  const found = await findDataDirectories(dir);
   const [folder, ...others] = found;
   if (folder === undefined) {
     throw new PreparationFailure(
@@ -41,6 +37,15 @@ export async function liftDataDirectory(dir: string): Promise<void> {
   await removeAllBut(dir, [LIFT]);
   await moveContent(lift, dir);
   await rm(lift, { recursive: true });
+}
+
+/**
+ * The directories that hold a file PG_VERSION, but for those of single databases, which a data directory has in base. Archives with
+ * absolute names have theirs several folders deep.
+ */
+async function findDataDirectories(dir: string): Promise<string[]> {
+  const folders = (await listFilesNamed(dir, 'PG_VERSION')).map((path) => dirname(path));
+  return folders.filter((folder) => basename(dirname(folder)) !== 'base');
 }
 
 /** The major that wrote a data directory, of which the programs are installed. */

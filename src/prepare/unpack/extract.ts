@@ -6,10 +6,10 @@ import { startChild } from '../child.ts';
 import { NoSpace, PreparationFailure } from '../failure.ts';
 import { openDirectories } from '../files.ts';
 import { findDecompressor } from './compression.ts';
-import { createCountFailure, createSizeFailure, MAX_FILE_KIB, type UploadLimits } from './limits.ts';
+import { createCountFailure, type UploadLimits } from './limits.ts';
 
-/** Logs may be large, and are of no use. */
-const EXCLUDED = ['log', 'pg_log', 'pgsql_tmp'];
+/** Logs and cores may be large, and are of no use. */
+const EXCLUDED = ['log', 'pg_log', 'pgsql_tmp', 'core', 'core.[0-9]*'];
 
 const NEWLINE = 0x0a;
 
@@ -32,9 +32,9 @@ export async function extract(archive: string, into: string, limits: UploadLimit
   try {
     // GNU tar refuses «..», strips a leading «/», and prints the name of each member.
     const { process: tar, ended } = startChild(
-      'prlimit',
+      'tar',
       [
-        ...[`--fsize=${MAX_FILE_KIB * 1024}`, '--', 'tar', '--extract', '--verbose', '--file', '-'],
+        ...['--extract', '--verbose', '--file', '-'],
         ...['--directory', into, '--no-same-owner', '--no-same-permissions', '--no-selinux', '--no-acls'],
         ...['--no-xattrs', '--delay-directory-restore', '--warning=no-timestamp'],
         ...EXCLUDED.map((each) => `--exclude=${each}`),
@@ -43,10 +43,9 @@ export async function extract(archive: string, into: string, limits: UploadLimit
     );
     const counted = countMembers(getPipe(tar.stdout), maxFiles, () => tar.kill());
     const decompressed = decompressor && decompress(decompressor, file.fd, getPipe(tar.stdin), spaceBytes);
-    const [members, isDecompressed, { exitCode, signal }] = await Promise.all([counted, decompressed, ended]);
+    const [members, isDecompressed, { exitCode }] = await Promise.all([counted, decompressed, ended]);
     await openDirectories(into);
     if (members > maxFiles) throw createCountFailure(maxFiles);
-    if (signal === 'SIGXFSZ') throw createSizeFailure();
     if (isDecompressed === 'too large') throw doesNotFit;
     if (exitCode !== 0 || isDecompressed === 'damaged') {
       throw new PreparationFailure(

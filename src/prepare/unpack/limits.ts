@@ -17,6 +17,8 @@ export function createCountFailure(maxFiles: number): PreparationFailure {
   );
 }
 
-export function createSizeFailure(): PreparationFailure {
-  return new PreparationFailure('the upload holds a file of more than 1 GiB, which no data directory does');
+export function createSizeFailure(path: string): PreparationFailure {
+  return new PreparationFailure(
+    `the upload holds a file of more than 1 GiB, which no data directory does: ${path}`,
+  );
 }

@@ -10,11 +10,12 @@ const PATH = /\{ *"Path": "([^"/]+)[/"]/;
 
 /**
  * Verifies a backup with a manifest: it must be complete and as it was taken (PostgreSQL manual, pg_verifybackup). What is not part
- * of a data directory may be missing or changed. So may the write-ahead log, which Postgres checks when it recovers.
+ * of a data directory may be missing or changed. So may the write-ahead log, which Postgres checks when it recovers. Resolves to whether
+ * there is a manifest of this state.
  */
-export async function verifyManifest(dir: string, bin: string, major: string): Promise<void> {
+export async function verifyManifest(dir: string, bin: string, major: string): Promise<boolean> {
   const manifest = join(dir, 'backup_manifest');
-  if (!(await isFile(manifest))) return;
+  if (!(await isFile(manifest)) || (await isStale(dir))) return false;
   const program = join(bin, 'pg_verifybackup');
   const isInstalled = await access(program, constants.X_OK).then(
     () => true,
@@ -32,11 +33,19 @@ export async function verifyManifest(dir: string, bin: string, major: string): P
     ['--exit-on-error', '--quiet', '--no-parse-wal', ...options, '--', dir],
     { reject: false, all: true },
   );
-  if (exitCode === 0) return;
+  if (exitCode === 0) return true;
   const [reason = ''] = all.split('\n');
   throw new PreparationFailure(
     `the backup does not match its manifest: ${reason.replace(/^pg_verifybackup: error: /, '')}`,
   );
+}
+
+/**
+ * Whether a server has run on the data directory since the manifest was written: that takes backup_label away and leaves
+ * postmaster.opts, which no backup has.
+ */
+async function isStale(dir: string): Promise<boolean> {
+  return !(await isFile(join(dir, 'backup_label'))) && (await isFile(join(dir, 'postmaster.opts')));
 }
 
 /** The names at the top of the data directory that a manifest lists. */

@@ -23,7 +23,7 @@ const PATIENCE_MS = 2000;
 const [work = '', scratch = '', bin = '', major] = process.argv.slice(2);
 const cluster: Cluster = {
   ...{ work, scratch, bin, postgresRoot: '', major: Number(major) },
-  ...{ memoryKib: 1_048_576, maxFiles: 1000 },
+  ...{ memoryKib: 1_048_576, maxFiles: 1000, walSegmentBytes: 16_777_216 },
 };
 
 async function take(server: PreparationServer, command: StepCommand): Promise<void> {

@@ -9,7 +9,7 @@ import { unpackUpload } from '../../../../src/prepare/unpack/unpack-upload.ts';
 const [dir = '', postgresRoot = '', spaceBytes, maxFiles] = process.argv.slice(2);
 const limits = { spaceBytes: Number(spaceBytes), maxFiles: Number(maxFiles) };
 unpackUpload(dir, postgresRoot, limits).then(
-  (major) => process.stdout.write(major),
+  ({ major }) => process.stdout.write(major),
   (error: unknown) => {
     if (!(error instanceof PreparationFailure)) throw error;
     process.stdout.write(error.message);
