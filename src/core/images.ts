@@ -110,8 +110,6 @@ export class Images {
    */
   async destroy(caller: Caller, id: number): Promise<void> {
     requireUploadUser(caller);
-    const image = await this.#parts.store.find(id);
-    if (!image || image.status === 'creating') throw new DomainError('not_found', 'no such image');
     await this.#destroy(id);
     this.#parts.log.info({ imageId: id }, 'destroyed image');
   }

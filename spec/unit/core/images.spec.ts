@@ -274,6 +274,12 @@ describe('the destruction of an image', () => {
     await expect(world.images.destroy(upload, 99)).rejects.toMatchObject({ kind: 'not_found' });
   });
 
+  it('answers not_found for an image that is still being created', async () => {
+    const id = world.imageStore.add('creating');
+    await expect(world.images.destroy(upload, id)).rejects.toMatchObject({ kind: 'not_found' });
+    expect(status(id)).toBe('creating');
+  });
+
   it('is joined by a second request while it runs', async () => {
     const id = world.imageStore.add('ready');
     const hold = world.steps.hold('disk.destroyImage');
