@@ -13,7 +13,7 @@ const WRITABLE_BY_OTHERS = 0o022;
  * the way cannot be walked, such as ENOTDIR or ELOOP.
  */
 export async function findForeignDirectory(path: string): Promise<string | undefined> {
-  let names = split(path);
+  let names = path.split('/');
   let directory = '/';
   let links = 0;
   for (;;) {
@@ -22,7 +22,7 @@ export async function findForeignDirectory(path: string): Promise<string | undef
     if (stat.isSymbolicLink()) {
       if (++links > MAX_LINKS) throw Object.assign(new Error(`${path}: too many links`), { code: 'ELOOP' });
       const target = await readlink(directory);
-      names = [...split(target), ...names];
+      names = [...target.split('/'), ...names];
       directory = target.startsWith('/') ? '/' : dirname(directory);
       continue;
     }
@@ -32,10 +32,6 @@ export async function findForeignDirectory(path: string): Promise<string | undef
     if (name === undefined) return undefined;
     directory = join(directory, name);
   }
-}
-
-function split(path: string): string[] {
-  return path.split('/').filter((name) => name !== '' && name !== '.');
 }
 
 function ignoreMissing(error: unknown): undefined {
