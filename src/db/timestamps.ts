@@ -24,7 +24,8 @@ export function createTypes(): pg.CustomTypesConfig {
     return time;
   };
   return {
-    getTypeParser: (oid: number, format = 'text') =>
-      oid === TIMESTAMPTZ && format === 'text' ? remember : getParser(oid, format),
+    // Results come as text unless a query asks for binary, which none of ours does.
+    getTypeParser: (oid: number, format?: string) =>
+      oid === TIMESTAMPTZ ? remember : getParser(oid, format),
   };
 }
