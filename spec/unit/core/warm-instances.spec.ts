@@ -225,8 +225,14 @@ describe('the creation of an instance that was made in advance', () => {
     expect(world.steps.taken).not.toContain('instances.listWarm');
   });
 
-  it('tells when no user waits any more', async () => {
-    await Promise.all([ada, bob].map((who) => world.instances.create(who, imageId, ADDRESS)));
+  it('reports idleness once the last creation for a user has ended, and not before', async () => {
+    const hold = world.steps.hold('proof.prove');
+    const slow = world.instances.create(ada, imageId, ADDRESS);
+    await hold.reached;
+    await world.instances.create(bob, imageId, ADDRESS);
+    expect(world.idle.times).toBe(0);
+    hold.release();
+    await slow;
     expect(world.idle.times).toBe(1);
     await addWarm();
     expect(world.idle.times).toBe(1);

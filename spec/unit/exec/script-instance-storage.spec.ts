@@ -113,6 +113,32 @@ describe('an instance of the scripts', () => {
     await expect(storage.destroyInstance(6)).rejects.toMatchObject({ name: 'ScriptError' });
   });
 
+  /** Prints the texts as the real script does, each ended by a form feed. */
+  const createReader = (...texts: string[]): ScriptInstanceStorage => {
+    const body = `printf -- '%s\\n\\f' ${texts.map((text) => `"${text}"`).join(' ')}`;
+    return new ScriptInstanceStorage(new StubScripts({ 'draupnir-read-credentials': body }));
+  };
+  const createPem = (label: string): string => `-----BEGIN ${label}-----`;
+
+  it('of Draupnir 5.3 has its credentials read from the disk', async () => {
+    const storage = createReader(createPem('CA of $1'), createPem('CERTIFICATE'), createPem('KEY'));
+    expect(await storage.readAdoptedCredentials(5)).toEqual({
+      ca: { certificate: '-----BEGIN CA of 5-----\n' },
+      client: { certificate: '-----BEGIN CERTIFICATE-----\n', key: '-----BEGIN KEY-----\n' },
+    });
+  });
+
+  it.each([
+    ['nothing', []],
+    ['two texts', [createPem('CA'), createPem('CERTIFICATE')]],
+    ['a key without its first line', [createPem('CA'), createPem('CERTIFICATE'), 'MC4CAQAw']],
+    ['a CA certificate that is empty', ['', createPem('CERTIFICATE'), createPem('KEY')]],
+  ])('of Draupnir 5.3 is not shown with %s for credentials', async (_what, texts) => {
+    await expect(createReader(...texts).readAdoptedCredentials(5)).rejects.toThrow(
+      'the credentials of instance 5 cannot be read',
+    );
+  });
+
   it('that runs already needs its script no longer, whose input ends', async () => {
     const file = join(createTemporaryDirectory(), 'ended');
     const body = `echo 'running 995'; cat >/dev/null; touch '${file}'`;

@@ -2,6 +2,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { STANDBY, type StandbyScript } from '../../../src/exec/script-command.ts';
+import { ScriptProcess } from '../../../src/exec/script-process.ts';
+import { StandbyScripts } from '../../../src/exec/standby-scripts.ts';
 import { StubScripts } from './stub-scripts.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'draupnir-standby-'));
@@ -130,5 +133,21 @@ describe('a script that was started in advance', () => {
     const [first] = await scripts.run('draupnir-destroy-instance', [1]);
     expect(first).toMatch(/ 1$/);
     expect(refusals).toEqual([]);
+  });
+
+  it('is not started again after the end', async () => {
+    const started: ScriptProcess[] = [];
+    const launch = (script: StandbyScript): ScriptProcess => {
+      const process = new ScriptProcess(script, { file: '/bin/cat', args: [] });
+      started.push(process);
+      return process;
+    };
+    const standby = new StandbyScripts(launch, () => undefined);
+    standby.open();
+    expect(started).toHaveLength(STANDBY.length);
+    await standby.close();
+    for (const script of STANDBY) standby.refill(script);
+    for (const process of started) process.end();
+    expect(started).toHaveLength(STANDBY.length);
   });
 });
