@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, inject, it } from 'vitest';
 import type { Instance } from './support/api.ts';
 import { runCommand } from './support/command.ts';
+import { readImageState } from './support/host-state.ts';
 import { query } from './support/instance-client.ts';
 import { getInstallation } from './support/installation.ts';
 import { ANONYMISE, Source } from './support/source.ts';
@@ -36,6 +37,7 @@ const FOREIGN_OBJECTS = `
 
 describe('an instance of an anonymised image', () => {
   let instance: Instance;
+  let id = 0;
   let image = '';
 
   beforeAll(async () => {
@@ -71,7 +73,7 @@ describe('an instance of an anonymised image', () => {
     expect((await runCommand(['grep', '-q', '-aF', REAL, ...backup])).exitCode).toBe(0);
     await source.cluster.stop();
 
-    const { id } = await server.api.createImage(ANONYMISE);
+    ({ id } = await server.api.createImage(ANONYMISE));
     await upload(id, backup);
     const answer = await server.api.finaliseImage(id);
     expect(answer.status, answer.text).toBe(200);
@@ -104,6 +106,10 @@ describe('an instance of an anonymised image', () => {
     expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
     // The search does find what is there.
     expect((await runCommand(['grep', '-rqaF', 'anonymous.invalid', image])).exitCode).toBe(0);
+  });
+
+  it('is made of an image whose upload is deleted', async () => {
+    expect(await readImageState(id)).toMatchObject({ subvolumes: [`image_snapshots/${id}`], folders: [] });
   });
 
   it.each(['shop', 'postgres', 'template1'])('belongs to role draupnir, in database %s', async (database) => {

@@ -59,9 +59,15 @@ describe('a data directory that is no subvolume', () => {
       status: 503,
       json: { parts: { data_path: { detail: expect.stringContaining(reason) as string } } },
     });
-    const script = await runCommand([join(scripts, 'draupnir-create-image'), '1'], { input: 'keep\n' });
-    expect(script).toMatchObject({ exitCode: EX_CONFIG, stdout: '' });
-    expect(script.stderr).toContain('is the volume mounted?');
+    for (const [name, ...args] of [
+      ['draupnir-create-image', '1'],
+      ['draupnir-create-instance', '1', '1', '6000'],
+    ] as const) {
+      const script = await runCommand([join(scripts, name), ...args], { input: 'keep\n' });
+      expect(script).toMatchObject({ exitCode: EX_CONFIG, stdout: '' });
+      expect(script.stderr).toContain(`${name}: ${data} is neither a btrfs subvolume nor a directory`);
+      expect(script.stderr).toContain('is the volume mounted?');
+    }
     expect(await readdir(data)).toEqual([]);
   });
 

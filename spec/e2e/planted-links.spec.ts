@@ -262,29 +262,35 @@ describe('a script', () => {
     }
   });
 
-  it('makes the folders of an older installation root’s own before it works in them', async () => {
-    const data = join(getInstallation().data, 'planted');
-    await run(['btrfs', '-q', 'subvolume', 'create', data]);
-    try {
-      const folders = ['image_uploads', 'image_snapshots', 'instances'].map((name) => join(data, name));
-      await mkdir(folders[0] ?? '');
-      await run(['chown', '-R', `${SERVER_USER}:${UPLOAD_USER}`, data]);
-      await run(['chmod', '-R', '0775', data]);
-      await run(['ln', '-s', folder, folders[2] ?? ''], { user: SERVER_USER });
-      await setConf({ DATA_PATH: data, RUN_PATH: join(folder, 'run') });
-      expect((await call('draupnir-destroy-instance', id)).exitCode).toBe(EX_CONFIG);
-      await run(['rm', folders[2] ?? '']);
-      const { exitCode, stderr } = await call('draupnir-destroy-instance', id);
-      expect(exitCode).toBe(0);
-      expect(stderr).toBe('');
-      const owners = await run(['stat', '-c', '%n %u %A', data, ...folders]);
-      expect(owners).toBe(
-        `${data} 0 drwxr-xr-x\n${folders[0]} 0 drwxr-x---\n${folders[1]} 0 drwx------\n${folders[2]} 0 drwx--x--x\n`,
-      );
-    } finally {
-      await run(['btrfs', '-q', 'subvolume', 'delete', data]);
-    }
-  });
+  it.each([
+    ['draupnir-destroy-instance', [id]],
+    ['draupnir-adopt-data', []],
+  ])(
+    '(%s) makes the folders of an older installation root’s own before it works in them',
+    async (name, args) => {
+      const data = join(getInstallation().data, 'planted');
+      await run(['btrfs', '-q', 'subvolume', 'create', data]);
+      try {
+        const folders = ['image_uploads', 'image_snapshots', 'instances'].map((name) => join(data, name));
+        await mkdir(folders[0] ?? '');
+        await run(['chown', '-R', `${SERVER_USER}:${UPLOAD_USER}`, data]);
+        await run(['chmod', '-R', '0775', data]);
+        await run(['ln', '-s', folder, folders[2] ?? ''], { user: SERVER_USER });
+        await setConf({ DATA_PATH: data, RUN_PATH: join(folder, 'run') });
+        expect((await call(name, ...args)).exitCode).toBe(EX_CONFIG);
+        await run(['rm', folders[2] ?? '']);
+        const { exitCode, stderr } = await call(name, ...args);
+        expect(exitCode).toBe(0);
+        expect(stderr).toBe('');
+        const owners = await run(['stat', '-c', '%n %u %A', data, ...folders]);
+        expect(owners).toBe(
+          `${data} 0 drwxr-xr-x\n${folders[0]} 0 drwxr-x---\n${folders[1]} 0 drwx------\n${folders[2]} 0 drwx--x--x\n`,
+        );
+      } finally {
+        await run(['btrfs', '-q', 'subvolume', 'delete', data]);
+      }
+    },
+  );
 
   it('deletes and changes no subvolume that a link in a foreign directory leads to', async () => {
     const { data } = getInstallation();
