@@ -71,9 +71,8 @@ export class InstanceReservations {
     const { store, postmasters, warmInstances } = this.#parts;
     if (warmInstances === 0 || owner.userEmail === NOBODY) return undefined;
     const ids: number[] = [];
-    for (const instance of await store.listWarm()) {
-      const { id } = instance;
-      if (instance.imageId !== imageId || instance.status !== 'ready') continue;
+    for (const { id, status } of await store.listWarm()) {
+      if (status !== 'ready') continue;
       if (this.#ids.has(id) || this.#rules.isUnwanted(id)) continue;
       // One that has died, or was not looked at since the server started, is about to be taken up by the supervisor.
       if (await postmasters.isAlive(id)) ids.push(id);

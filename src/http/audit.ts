@@ -88,7 +88,7 @@ function describe(request: FastifyRequest, reply: FastifyReply, action: string, 
     ...(object !== undefined && { object }),
     outcome: status < 400 ? 'done' : status < 500 ? 'refused' : 'failed',
     status,
-    ...(reason !== undefined && status >= 400 && { reason }),
+    ...(reason !== undefined && { reason }),
   };
 }
 
