@@ -210,6 +210,39 @@ describe('the finalisation of an image', () => {
     await world.images.close();
   });
 
+  it('that was refused since too many waited can be asked for again', async () => {
+    const ids = [1, 2, 3, 4].map(() => world.imageStore.add('pending'));
+    const last = world.imageStore.add('pending');
+    const holds = ['disk.finaliseImage', 'images.transition ready'].map((step) => world.steps.hold(step));
+    const others = ids.map((id) => world.images.finalise(upload, id));
+    await Promise.all(holds.map((hold) => hold.reached));
+    await expect(world.images.finalise(upload, last)).rejects.toMatchObject({ kind: 'too_busy' });
+    for (const hold of holds) hold.release();
+    await Promise.all(others);
+    expect((await world.images.finalise(upload, last)).status).toBe('ready');
+  });
+
+  it('fails when it takes longer than it may', async () => {
+    world = createWorld({ finaliseTimeoutMs: 1 });
+    world.imageDisk.neverEnds = true;
+    const id = world.imageStore.add('pending');
+    await expect(world.images.finalise(upload, id)).rejects.toMatchObject({ kind: 'finalise_interrupted' });
+    expect(status(id)).toBe('failed');
+  });
+
+  it('that ends with the server is not logged as a failure', async () => {
+    const id = world.imageStore.add('pending');
+    const hold = world.steps.hold('disk.finaliseImage');
+    world.steps.failOnce('disk.finaliseImage', new Error('draupnir-finalise-image failed'));
+    await world.images.beginFinalising(upload, id);
+    await hold.reached;
+    const closing = world.images.close();
+    hold.release();
+    await closing;
+    expect(status(id)).toBe('finalising');
+    expect(world.log.lines).toEqual([]);
+  });
+
   it('answers not_found for an image that is unknown or going away', async () => {
     const id = world.imageStore.add('destroying');
     await expect(world.images.finalise(upload, id)).rejects.toMatchObject({ kind: 'not_found' });

@@ -157,6 +157,8 @@ describe('the supervisor of the instances', () => {
     const hold = world.steps.hold(`disk.startInstance ${slow}`);
     await world.supervisor.run();
     expect(getState(other)).toEqual(READY);
+    // Long enough for the next attempt, if the first one had ended.
+    world.pass(10 * 60_000);
     await world.supervisor.run();
     expect(world.steps.taken.filter((step) => step === `disk.startInstance ${slow}`)).toHaveLength(1);
     hold.release();
@@ -168,6 +170,20 @@ describe('the supervisor of the instances', () => {
       world.store.add({ imageId, userEmail: ada.email, status });
     }
     await world.supervisor.run();
+    expect(world.disk.started).toEqual([]);
+  });
+
+  it('leaves alone one whose port belongs to another instance', async () => {
+    const id = await createDead();
+    const row = world.store.rows.get(id);
+    if (row) world.store.rows.set(id, { ...row, portTaken: true });
+    await world.supervisor.run();
+    expect(world.disk.started).toEqual([]);
+  });
+
+  it('begins no start once the signal has fired', async () => {
+    await createDead();
+    await world.supervisor.run(AbortSignal.abort());
     expect(world.disk.started).toEqual([]);
   });
 
@@ -191,6 +207,11 @@ describe('the supervisor of the instances', () => {
       expect(countStarts(id)).toBe(attempt + 1);
       world.pass(1);
     }
+    world.steps.failOnce(`disk.startInstance ${id}`, new DomainError('instance_failed', 'damaged'));
+    await world.supervisor.run();
+    // The first failure of its own.
+    expect(getState(id)).toEqual({ status: 'stopped', failure: 'damaged' });
+    world.pass(1000);
     await world.supervisor.run();
     expect(getState(id)).toEqual(READY);
   });

@@ -21,6 +21,22 @@ describe('a keyed lock', () => {
     expect(seen).toEqual(['first begins', 'another key', 'first fails', 'second', 'third']);
   });
 
+  it('lets one that is asked for later wait as well, once the first has ended', async () => {
+    const lock = new KeyedLock<number>();
+    const gate = Promise.withResolvers<undefined>();
+    const seen: string[] = [];
+    const first = lock.run(1, () => Promise.resolve(seen.push('first')));
+    const second = lock.run(1, async () => {
+      await gate.promise;
+      seen.push('second');
+    });
+    await first;
+    const third = lock.run(1, () => Promise.resolve(seen.push('third')));
+    gate.resolve(undefined);
+    await Promise.all([second, third]);
+    expect(seen).toEqual(['first', 'second', 'third']);
+  });
+
   it('tells when all has ended', async () => {
     const lock = new KeyedLock<string>();
     const gate = Promise.withResolvers<undefined>();

@@ -216,6 +216,17 @@ describe('the creation of an instance that was made in advance', () => {
     expect([...world.store.rows.keys()]).toEqual([instance.id]);
   });
 
+  it('passes over one that is not finished yet', async () => {
+    const hold = world.steps.hold('instances.open', 'after');
+    const making = world.instances.createWarm(imageId);
+    await hold.reached;
+    expect(world.store.rows.get(1)).toMatchObject({ userEmail: NOBODY, status: 'ready' });
+    const { instance } = await world.instances.create(ada, imageId, ADDRESS);
+    expect(instance.id).not.toBe(1);
+    hold.release();
+    await making;
+  });
+
   it('does not happen where none are made in advance', async () => {
     world = createWorld();
     imageId = world.imageStore.add('ready');
@@ -277,6 +288,22 @@ describe('the ports of instances made in advance', () => {
     expect(await Promise.race([outcome, setImmediate('it waits')])).toBe('it waits');
     hold.release();
     await making;
+    expect((await creating).instance.userEmail).toBe(ada.email);
+  });
+
+  it('are waited for while the instance is being destroyed', async () => {
+    await occupyPorts(0, world.imageStore.add('ready'));
+    const hold = world.steps.hold('disk.destroyInstance');
+    const retiring = world.instances.retireWarm(1);
+    await hold.reached;
+    for (const [id, row] of world.store.rows) {
+      if (id !== 1) world.store.rows.set(id, { ...row, userEmail: bob.email });
+    }
+    const creating = world.instances.create(ada, imageId, ADDRESS);
+    const outcome = creating.catch((error: unknown) => error);
+    expect(await Promise.race([outcome, setImmediate('it waits')])).toBe('it waits');
+    hold.release();
+    await retiring;
     expect((await creating).instance.userEmail).toBe(ada.email);
   });
 

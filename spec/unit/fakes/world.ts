@@ -144,7 +144,8 @@ export type World = ReturnType<typeof createWorld>;
 export function createWorld({
   warmInstances = 0,
   errors,
-}: { warmInstances?: number; errors?: ErrorReporter | undefined } = {}) {
+  finaliseTimeoutMs = 60_000,
+}: { warmInstances?: number; errors?: ErrorReporter | undefined; finaliseTimeoutMs?: number } = {}) {
   const steps = new Steps();
   const log = new RecordingLog();
   const parts = {
@@ -221,7 +222,7 @@ export function createWorld({
     limiter: new Limiter({ concurrency: 2, queueLength: 2 }),
     log,
     errors,
-    finaliseTimeoutMs: 60_000,
+    finaliseTimeoutMs,
   });
   let now = 0;
   const filler = new WarmFiller({
