@@ -13,7 +13,7 @@ const MAX_NETWORKS = 50_000;
 
 /** Counts the requests of those who show no valid token. Whoever does show one is never refused for being too many. */
 export interface StrangerLimit {
-  /** Counts a request, once. Throws `TooManyRequests` when its network has had its share of this minute. */
+  /** Counts a request: to be called once for each. Throws `TooManyRequests` when its network has had its share of this minute. */
   count(request: FastifyRequest): Promise<void>;
 }
 
@@ -38,7 +38,6 @@ export function limitStrangers(
   const limit: StrangerLimit = {
     async count(request) {
       const notes = getNotes(request);
-      if (notes.counted === true) return;
       notes.counted = true;
       const result = await check(request);
       if (result.isAllowed || !result.isExceeded) return;
