@@ -39,6 +39,15 @@ describe('IdentityCache', () => {
     expect(cache.find('a')?.caller).toBe(ADA);
   });
 
+  it('does not come back to a refusal when the time of a caller is over', () => {
+    const clock = { now: 1_000_000 };
+    const cache = new IdentityCache({ ttlMs: 1000, refusalTtlMs: 5000, now: () => clock.now });
+    cache.refuse('a');
+    cache.accept('a', ADA);
+    clock.now += 1000;
+    expect(cache.find('a')).toBeUndefined();
+  });
+
   it('forgets the oldest when it is full, and no caller for refused tokens', () => {
     const { cache } = createCache();
     for (const key of ['a', 'b', 'c']) cache.accept(key, ADA);

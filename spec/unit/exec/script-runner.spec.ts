@@ -17,6 +17,16 @@ describe('a script that asks nothing', () => {
     });
   });
 
+  it.each([
+    ['its exit code', 'exit 74'],
+    ['the words of a program', 'echo "cp: /x: No space left on device" >&2; exit 1'],
+  ])('is known by %s to have found no space', async (_how, body) => {
+    const scripts = new StubScripts({ 'draupnir-destroy-image': body });
+    await expect(scripts.run('draupnir-destroy-image', [1])).rejects.toMatchObject({
+      kind: 'insufficient_disk',
+    });
+  });
+
   it('fails when it was killed, or is not there', async () => {
     const scripts = new StubScripts({ 'draupnir-stop-instance': 'kill -9 $$' });
     const failure = { name: 'ScriptError', exitCode: undefined };

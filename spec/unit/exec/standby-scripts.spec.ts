@@ -135,6 +135,22 @@ describe('a script that was started in advance', () => {
     expect(refusals).toEqual([]);
   });
 
+  it('is not given away when it says something else than that it waits', async () => {
+    const launched: ScriptProcess[] = [];
+    const standby = new StandbyScripts(
+      (script) => {
+        const process = new ScriptProcess(script, { file: '/bin/bash', args: ['-c', 'echo usage; cat'] });
+        launched.push(process);
+        return process;
+      },
+      () => undefined,
+    );
+    standby.open();
+    await expect.poll(() => launched.map(({ lastLine }) => lastLine)).toEqual(STANDBY.map(() => 'usage'));
+    expect(STANDBY.map((script) => standby.take(script))).toEqual(STANDBY.map(() => undefined));
+    await standby.close();
+  });
+
   it('is not started again after the end', async () => {
     const started: ScriptProcess[] = [];
     const launch = (script: StandbyScript): ScriptProcess => {

@@ -26,6 +26,11 @@ describe('the input of the firewall script', () => {
     );
   });
 
+  it('cuts an owner to what the comment of a rule can hold', () => {
+    const email = `${'a'.repeat(300)}@example.com`;
+    expect(buildWhitelistInput([rule(email)])).toBe(`rules 1\n192.0.2.7 7432 ${'a'.repeat(200)}\nend\n`);
+  });
+
   it.each([
     ['ada.o+x_y-z@example.com', 'ada.o+x_y-z@example.com'],
     [`o'brien"@example.com`, 'o_brien_@example.com'],

@@ -73,6 +73,8 @@ describe('strangers', () => {
     expect((await flood(api, '/images', { address: '2001:db8:1:3::1' }))[0]).toBe(401);
     expect((await flood(api, '/images', { address: '192.0.2.1' }))[0]).toBe(401);
     expect((await flood(api, '/images', { address: '192.0.2.2' }))[0]).toBe(401);
+    // Many others come in between.
+    expect((await flood(api, '/images', { address: '192.0.2.1' }))[0]).toBe(429);
   });
 
   it('may ask for the health of the server as often as they like', async () => {
