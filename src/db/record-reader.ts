@@ -54,7 +54,7 @@ export class PgRecordReader implements RecordSource, AsyncDisposable {
     );
     // An advisory lock of one bigint shows its halves (PostgreSQL manual, 54.12).
     const lock = await client.query<{ held: boolean }>(
-      `SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND classid = 0 AND objid = $1
+      `SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND classid = 0 AND objid = $1
          AND database = (SELECT oid FROM pg_database WHERE datname = current_database())) AS held`,
       [SERVER_LOCK_KEY],
     );

@@ -59,6 +59,17 @@ describe('the records that doctor reads', () => {
     await expect.poll(async () => (await reader.read()).serverRuns).toBe(false);
   });
 
+  it('do not take the server of another database for one of this', async () => {
+    const other = await createTestDatabase();
+    {
+      await using lock = await ServerLock.acquire(other.config, EVENTS);
+      await using reader = await PgRecordReader.connect(database.config);
+      expect(lock).toBeInstanceOf(ServerLock);
+      expect(await reader.read()).toMatchObject({ serverRuns: false });
+    }
+    await other.drop();
+  });
+
   it('cannot be changed by reading them', async () => {
     await using reader = await PgRecordReader.connect(database.config);
     const before = await admin.query('SELECT xmin, * FROM instances ORDER BY id');

@@ -58,6 +58,19 @@ describe('the lock of the one server', () => {
     expect((await taken.promise).message).toMatch(/another server uses this database/);
     expect([first, second]).toHaveLength(2);
   });
+
+  it('is not kept by a server that has ended while it waited to get it back', async () => {
+    const first = await ServerLock.acquire(database.config, ignore, 60_000);
+    const waiting = ServerLock.acquire(database.config, ignore, 60_000);
+    await waitForWaiter();
+    await cutHolder();
+    const second = await waiting;
+    await waitForWaiter();
+    await first[Symbol.asyncDispose]();
+    await second[Symbol.asyncDispose]();
+    await using third = await ServerLock.acquire(database.config, ignore);
+    expect(third).toBeInstanceOf(ServerLock);
+  });
 });
 
 async function waitForWaiter(): Promise<void> {
