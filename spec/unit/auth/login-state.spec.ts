@@ -11,6 +11,7 @@ describe('isStrongState', () => {
       expect(isStrongState(randomBytes(12).toString('base64url'))).toBe(true);
     }
     expect(isStrongState('0123456789abcdef'.repeat(16))).toBe(true);
+    expect(isStrongState('abcdef'.repeat(3))).toBe(true);
   });
 
   it.each([

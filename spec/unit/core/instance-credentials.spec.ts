@@ -149,6 +149,26 @@ describe('the replacement of credentials', () => {
     await expect(rotating).rejects.toMatchObject({ kind: 'not_found' });
   });
 
+  it('changes nothing on the disk of one that is destroyed before the intent is written', async () => {
+    const hold = world.steps.hold('authority.createChain');
+    const outcome = rotate().catch((error: unknown) => error);
+    await hold.reached;
+    await world.instances.destroy(ADA, ID);
+    hold.release();
+    expect(await outcome).toMatchObject({ kind: 'not_found' });
+    expect(world.steps.taken).not.toContain('certificates.install');
+  });
+
+  it('says that there is no such instance when a destruction has begun meanwhile', async () => {
+    const hold = world.steps.hold('certificates.install');
+    world.steps.failOnce('certificates.install', new Error('draupnir-renew-instance failed'));
+    const outcome = rotate().catch((error: unknown) => error);
+    await hold.reached;
+    await world.store.transition(ID, ['ready'], 'destroying');
+    hold.release();
+    expect(await outcome).toMatchObject({ kind: 'not_found' });
+  });
+
   it('is refused when the server is shutting down, which waits for those under way', async () => {
     const hold = world.steps.hold('certificates.install');
     const rotating = rotate();
@@ -181,6 +201,14 @@ describe('the renewal of certificates', () => {
     hold.release();
     await renewing;
     expect(await getCa()).toBe('ca certificate 1, renewed 1');
+  });
+
+  it('is not begun any more once the server closes', async () => {
+    const before = readStored();
+    await world.credentials.close();
+    await world.credentials.renew(INSTANCE);
+    expect(readStored()).toEqual(before);
+    expect(world.steps.taken).not.toContain('certificates.install');
   });
 
   it('passes by what has no credentials of ours', async () => {

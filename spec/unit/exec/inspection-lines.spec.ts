@@ -11,6 +11,7 @@ entry	image_snapshots	d	256	2000000003	3
 entry	instance_config	d	300	0	7
 entry	instance_config	d	301	0	8
 entry	instances	d	256	1000000007	7
+entry	instances	d	256	1000000008	8
 entry	run_instances	f	12	0	7.pid
 empty	8
 root	5
@@ -18,6 +19,7 @@ subvolume	ID 256 gen 9 parent 5 top level 5 path image_snapshots/3
 subvolume	ID 257 gen 9 parent 5 top level 5 path instances/7
 subvolume	ID 258 gen 9 parent 257 top level 257 path instances/7/made by a user
 subvolume	with a line end
+subvolume	ID 4000000001 gen 0 parent 257 top level 5 path instances/7/…
 readonly	ID 256 gen 9 top level 5 path image_snapshots/3
 image	3	no	1
 image	4	yes	
@@ -54,12 +56,15 @@ describe('what the inspection prints', () => {
         { path: 'image_snapshots/3', readOnly: true, nested: false },
         { path: 'instances/7', readOnly: false, nested: false },
         { path: 'instances/7/made by a user', readOnly: false, nested: true, id: 258 },
+        // Its number could not be found out.
+        { path: 'instances/7/…', readOnly: false, nested: true, id: 0 },
       ],
       entries: [
         { folder: 'image_snapshots', name: '3', ownerUid: 2_000_000_003, subvolume: true, empty: false },
         { folder: 'instance_config', name: '7', ownerUid: 0, subvolume: false, empty: false },
         { folder: 'instance_config', name: '8', ownerUid: 0, subvolume: false, empty: true },
         { folder: 'instances', name: '7', ownerUid: 1_000_000_007, subvolume: true, empty: false },
+        { folder: 'instances', name: '8', ownerUid: 1_000_000_008, subvolume: true, empty: false },
         { folder: 'run_instances', name: '7.pid', ownerUid: 0, subvolume: false, empty: false },
       ],
       imageStates: [
