@@ -174,7 +174,7 @@ describe.each([
     ['fewer rules than it says', `rules 3\n${RULES.join('\n')}\nend\n`],
     ['more rules than it says', `rules 1\n${RULES.join('\n')}\nend\n`],
     ['an end in the middle', `rules 2\n${RULES[0] ?? ''}\nend\n${RULES[1] ?? ''}\n`],
-    ['too many rules', 'rules 20001\nend\n'],
+    ['too many rules', format(Array<string>(20_001).fill(`192.0.2.7 ${PORT} ada`))],
     ['a number that is none', 'rules 01\nend\n'],
     ['an empty line', format([''])],
     ['a host name', format([`localhost ${PORT} ada`])],

@@ -153,8 +153,13 @@ describe('the process of an instance', () => {
     }
   });
 
-  it('owns its data alone, and cannot write its configuration', async () => {
-    const { data } = getInstallation();
+  it('owns its data and its socket directory alone, and cannot write its configuration', async () => {
+    const { data, run } = getInstallation();
+    const sockets = await stat(join(run, 'instances', String(instance.id)));
+    expect({ uid: sockets.uid, mode: sockets.mode & 0o777 }).toEqual({
+      uid: INSTANCE_UID_BASE + instance.id,
+      mode: 0o700,
+    });
     const [{ pid } = { pid: 0 }] = await listProcessesOf(INSTANCE_UID_BASE + instance.id);
     const folder = await stat(join(`/proc/${pid}/root`, data, 'instances', String(instance.id)));
     expect({ uid: folder.uid, mode: folder.mode & 0o777 }).toEqual({

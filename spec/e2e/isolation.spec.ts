@@ -189,6 +189,17 @@ describe('a superuser inside an instance', () => {
     }
   });
 
+  it('cannot execute a program that it has written, wherever it can write', async () => {
+    const { ownData, ownSocket } = describeTargets();
+    const output = await attacker.shell(`for dir in /tmp /var/tmp /dev/shm '${ownData}' '${ownSocket}'; do
+        cp "$(command -v id)" "$dir/program" && echo copied
+        "$dir/program" && echo ${BREACH} "$dir"
+        rm "$dir/program"
+      done`);
+    expect(output.match(/^copied$/gm)).toHaveLength(5);
+    expect(output).not.toContain(BREACH);
+  });
+
   it('leaves what it writes to /tmp and its like to nobody, not even while it runs', async () => {
     await attacker.shell(`for dir in /tmp /var/tmp /dev/shm; do mkdir -p $dir/deep/er; echo row >$dir/deep/er/copy; done
       ipcmk -M 4096 -S 1 -Q`);

@@ -1,7 +1,8 @@
-import { chmod, chown, cp, mkdir, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, chown, cp, mkdir, readFile, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Outcome, runCommand, startCommand } from './support/command.ts';
+import { HeldScript } from './support/held-script.ts';
 import { type HostState, readHostState } from './support/host-state.ts';
 import { getInstallation, SERVER_USER } from './support/installation.ts';
 import { signal } from './support/processes.ts';
@@ -191,6 +192,20 @@ describe('a script that was started in advance', () => {
       stderr: '',
     });
     expect((await first.outcome).exitCode).toBeUndefined();
+  });
+
+  it('begins anew where the scripts were replaced while it waited', async () => {
+    const { scratch, scripts } = getInstallation();
+    const copy = join(scratch, 'scripts-replaced');
+    await cp(scripts, copy, { recursive: true });
+    const path = join(copy, 'draupnir-destroy-instance');
+    const script = new HeldScript(path, ['wait']);
+    await script.waitFor(/^waiting$/m);
+    await writeFile(`${path}.new`, '#!/bin/bash\necho "replaced: $*"\n', { mode: 0o755 });
+    await rename(`${path}.new`, path);
+    script.write('9001\n');
+    expect(await script.exited()).toBe(0);
+    expect(script.stdout).toBe('waiting\nreplaced: 9001\n');
   });
 
   it.each(['draupnir-start-instance', 'draupnir-create-image'])('is not %s', async (script) => {

@@ -110,6 +110,43 @@ describe('draupnir-start-instance', () => {
   });
 });
 
+describe('an instance that starts again', () => {
+  it('admits connections from this host alone until «open», and from all addresses afterwards', async () => {
+    const id = String(instance.id);
+    const readRules = (): Promise<string> =>
+      readFile(join(getConfigDirectory(id), 'pg_hba.conf'), 'utf8').then((text) =>
+        [...text.matchAll(/^hostssl all draupnir (\S+) cert /gm)].map(([, address]) => address).join(' '),
+      );
+    // The second time it was open before.
+    for (let round = 0; round < 2; round++) {
+      expect((await callScript('draupnir-stop-instance', [id])).exitCode).toBe(0);
+      const script = new HeldScript('draupnir-start-instance', [id]);
+      await script.waitFor(/^started \d+$/m);
+      expect(await readRules()).toBe('127.0.0.1/32 ::1/128');
+      script.write('open\n');
+      expect(await script.exited()).toBe(0);
+      expect(await readRules()).toBe('0.0.0.0/0 ::/0');
+    }
+  });
+
+  it('can leave no core dump, which would hold rows', async () => {
+    const id = String(instance.id);
+    expect((await callScript('draupnir-stop-instance', [id])).exitCode).toBe(0);
+    const script = new HeldScript('draupnir-start-instance', [id]);
+    const [, pid] = await script.waitFor(/^started (\d+)$/m);
+    expect(await readFile(`/proc/${pid}/limits`, 'utf8')).toMatch(/^Max core file size +0 +0 /m);
+    script.write('open\n');
+    expect(await script.exited()).toBe(0);
+  });
+
+  it('leaves no run files but its socket directory when it is stopped', async () => {
+    const id = String(instance.id);
+    expect((await callScript('draupnir-stop-instance', [id])).exitCode).toBe(0);
+    const names = await readdir(join(getInstallation().run, 'instances'));
+    expect(names.filter((name) => name.startsWith(`${id}.`))).toEqual([]);
+  });
+});
+
 describe('draupnir-renew-instance', () => {
   it.each(SIGNALS)('brings the certificates back at %s while it waits for «keep»', async (name) => {
     const other = await server.api.createInstance(inject('e2e').imageId);
@@ -129,6 +166,32 @@ describe('draupnir-renew-instance', () => {
     expect(await readFiles()).toEqual(files);
     expect(await readHostState()).toEqual(before);
     await server.api.destroyInstance(other.id);
+  });
+});
+
+describe('an instance with new certificates', () => {
+  it('keeps nothing of those from before once the server has accepted them', async () => {
+    const folder = getConfigDirectory(instance.id);
+    const names = (await readdir(folder)).sort();
+    const script = new HeldScript('draupnir-renew-instance', [String(instance.id)]);
+    script.write(await readCertificates());
+    await script.waitFor(/^installed \w+$/m);
+    expect((await readdir(folder)).sort()).toEqual([...names, 'previous'].sort());
+    script.write('keep\n');
+    expect(await script.exited()).toBe(0);
+    expect((await readdir(folder)).sort()).toEqual(names);
+  });
+
+  it('gets them though an earlier renewal was cut short while it wrote its files', async () => {
+    const folder = getConfigDirectory(instance.id);
+    const names = (await readdir(folder)).sort();
+    for (const name of ['next.new', 'previous.new']) await mkdir(join(folder, name));
+    const script = new HeldScript('draupnir-renew-instance', [String(instance.id)]);
+    script.write(await readCertificates());
+    await script.waitFor(/^installed \w+$/m);
+    script.write('keep\n');
+    expect(await script.exited()).toBe(0);
+    expect((await readdir(folder)).sort()).toEqual(names);
   });
 });
 

@@ -1,4 +1,4 @@
-import { readFile, rename } from 'node:fs/promises';
+import { readdir, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { Api } from './support/api.ts';
@@ -148,6 +148,11 @@ describe('an installation of Draupnir 5.3 that is taken over', () => {
     const created = await api.createInstance(readyImage);
     expect(created.id).toBeGreaterThan(7500);
     expect(await query(created, 'SELECT answer FROM answers', { database: 'postgres' })).toEqual([42]);
+    // The image has the configuration, certificates and keys of 5.3.
+    const isOld = (name: string): boolean => /\.(?:conf|crt|key|csr|srl|signal)$/.test(name);
+    const { data } = getInstallation();
+    expect((await readdir(join(data, 'image_snapshots', String(readyImage)))).filter(isOld)).not.toEqual([]);
+    expect((await readdir(join(data, 'instances', String(created.id)))).filter(isOld)).toEqual([]);
     await query(created, 'UPDATE answers SET answer = 43', { database: 'postgres' });
     const old = await api.getInstance(instance);
     expect(await query(old, 'SELECT answer FROM answers', ACCESS)).toEqual([42]);

@@ -1,6 +1,6 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
+import { resolve } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { PATH } from './command.ts';
 import { getInstallation } from './installation.ts';
@@ -12,8 +12,9 @@ export class HeldScript {
   readonly #ended: Promise<number | NodeJS.Signals>;
   #stdout = '';
 
+  /** `name` is that of a script of the installation, or the path of a copy. */
   constructor(name: string, args: readonly string[]) {
-    this.#child = spawn(join(getInstallation().scripts, name), args, {
+    this.#child = spawn(resolve(getInstallation().scripts, name), args, {
       cwd: '/',
       env: { PATH },
       stdio: ['pipe', 'pipe', 'ignore'],
