@@ -37,6 +37,37 @@ describe('draupnir images', () => {
     expect(await server.api.listImageIds()).not.toContain(id);
   });
 
+  it('takes a backup with a wrong script to its end with corrected ones', async () => {
+    const cli = await Cli.create('upload');
+    const { id } = await server.api.createImage('SELECT nothing;');
+    await upload(id, inject('e2e').backup);
+    const failed = await cli.run(['images', 'finalise', String(id)]);
+    expect(failed).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining('SQLSTATE 42703') as string,
+    });
+
+    const script = await cli.writeFile('anonymise.sql', ANONYMISE);
+    const queries = await cli.writeFile('verify.sql', `\\c shop\nTABLE customers;\n`);
+    const verified = await cli.run([
+      ...['images', 'finalise', String(id)],
+      ...['--anonymise', script, '--verify', queries],
+    ]);
+    expect(verified.exitCode).toBe(1);
+    expect(verified.stderr).toContain('query 1 of the verification script, on line 2, returned rows');
+    const none = await cli.writeFile('verify.sql', '');
+    expect(await cli.run(['images', 'finalise', String(id), '--verify', none])).toMatchObject({
+      exitCode: 0,
+    });
+    expect(await server.api.getImage(id)).toMatchObject({ ready: true });
+    const late = await cli.run(['images', 'finalise', String(id), '--verify', none]);
+    expect(late).toMatchObject({
+      exitCode: 1,
+      stderr: 'error: Image Busy (the image is ready, its scripts have been used: create another image)\n',
+    });
+    await server.api.destroyImage(id);
+  });
+
   it('reads the script from stdin when it is called -', async () => {
     const cli = await Cli.create('upload');
     const { exitCode, stdout } = await cli.run(['images', 'create', '2017-05-01T12:00:00Z', '-'], {

@@ -109,6 +109,18 @@ export class ApiClient {
     return await this.#call('POST', '/images', (answer) => readOne(answer, readImage), { body });
   }
 
+  /** Replaces scripts of an image that is not ready yet; absent ones stay. */
+  async correctImage(
+    id: number,
+    { anonymisation, verification }: { anonymisation?: string; verification?: string },
+  ): Promise<void> {
+    const body = document('images', {
+      ...(anonymisation !== undefined && { anonymisation_script: anonymisation }),
+      ...(verification !== undefined && { verification_script: verification }),
+    });
+    await this.#call('PATCH', `/images/${id}`, () => undefined, { body });
+  }
+
   /**
    * Waits until the image is ready: minutes, for a large one. Asks the server not to make the request wait
    * for that, and looks again and again; a server that waits nevertheless is waited for.

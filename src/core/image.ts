@@ -20,6 +20,12 @@ export interface NewImage {
   verificationScript?: string | undefined;
 }
 
+/** Scripts that take the place of those that an image was made with; absent ones stay. */
+export interface CorrectedScripts {
+  anonymisationScript?: string | undefined;
+  verificationScript?: string | undefined;
+}
+
 /** What the preparation of an image is given. */
 export interface PreparationScripts {
   anonymisation: string;
@@ -61,6 +67,12 @@ export interface ImageStore {
   getAnonymisationScript(id: number): Promise<string>;
   /** `''` when it was created without. */
   getVerificationScript(id: number): Promise<string>;
+  /** Replaces scripts of an image in one of the states `from`; undefined when it is in none of them or gone. */
+  replaceScripts(
+    id: number,
+    from: readonly ImageStatus[],
+    scripts: CorrectedScripts,
+  ): Promise<Image | undefined>;
   /**
    * Moves an image from one of the states `from` to `to` (compare and set); undefined when it is in none of them or gone.
    * Counts attempts: from `finalising` to `finalising` is one more, from another state the first.

@@ -1,7 +1,7 @@
 import type { Caller } from './caller.ts';
 import type { ErrorReporter } from './error-reporter.ts';
 import { DomainError } from './errors.ts';
-import type { Image, ImageStorage, ImageStore, NewImage, Progress } from './image.ts';
+import type { CorrectedScripts, Image, ImageStorage, ImageStore, NewImage, Progress } from './image.ts';
 import { Preparations } from './preparations.ts';
 import type { Limiter } from './limiter.ts';
 import type { Log } from './log.ts';
@@ -65,9 +65,7 @@ export class Images {
   /** Makes the record and the place to upload to; leaves neither when one fails. Throws `invalid_script`. */
   async create(caller: Caller, image: NewImage): Promise<Image> {
     requireUploadUser(caller);
-    requireText('anonymisation_script', image.anonymisationScript);
-    requireText('verification_script', image.verificationScript ?? '');
-    parseVerificationScript(image.verificationScript ?? '');
+    requireScripts(image);
     const { store, storage, volume, log } = this.#parts;
     await volume.requireSpace();
     const { id } = await this.#insert(image);
@@ -86,6 +84,28 @@ export class Images {
     } finally {
       this.#creating.delete(id);
     }
+  }
+
+  /**
+   * Replaces scripts of an image that is not ready yet, for its next preparation. Throws `not_found`, `invalid_script`, and
+   * `image_busy` while it is being prepared and once it is ready.
+   */
+  async correct(caller: Caller, id: number, scripts: CorrectedScripts): Promise<Image> {
+    requireUploadUser(caller);
+    requireScripts(scripts);
+    const { store, log } = this.#parts;
+    const corrected = await store.replaceScripts(id, ['pending', 'failed'], scripts);
+    if (corrected) {
+      log.info({ imageId: id }, 'replaced scripts of image');
+      return corrected;
+    }
+    const { status } = await this.get(id);
+    throw new DomainError(
+      'image_busy',
+      status === 'ready'
+        ? 'the image is ready, its scripts have been used: create another image'
+        : 'the image is being finalised: wait for its end, then correct its scripts',
+    );
   }
 
   /**
@@ -200,6 +220,12 @@ function requireUploadUser(caller: Caller): void {
 }
 
 /** JSON can spell halves of characters, which no UTF-8 can hold: another text than was sent would be run. */
+function requireScripts({ anonymisationScript = '', verificationScript = '' }: CorrectedScripts): void {
+  requireText('anonymisation_script', anonymisationScript);
+  requireText('verification_script', verificationScript);
+  parseVerificationScript(verificationScript);
+}
+
 function requireText(name: string, script: string): void {
   if (script.isWellFormed()) return;
   throw new DomainError('invalid_script', `${name} holds a lone surrogate: send it as well-formed Unicode`);

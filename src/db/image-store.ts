@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
 import type { FailureKind } from '../core/errors.ts';
-import type { Image, ImageStatus, ImageStore, NewImage } from '../core/image.ts';
+import type { CorrectedScripts, Image, ImageStatus, ImageStore, NewImage } from '../core/image.ts';
 
 interface ImageRow {
   id: number;
@@ -54,6 +54,19 @@ export class PgImageStore implements ImageStore {
 
   async getVerificationScript(id: number): Promise<string> {
     return (await this.#getScripts(id)).verification_script;
+  }
+
+  async replaceScripts(
+    id: number,
+    from: readonly ImageStatus[],
+    { anonymisationScript, verificationScript }: CorrectedScripts,
+  ): Promise<Image | undefined> {
+    const { rows } = await this.#pool.query<ImageRow>(
+      `UPDATE images SET anon = coalesce($3, anon), verification_script = coalesce($4, verification_script), updated_at = now()
+       WHERE id = $1 AND status = ANY ($2) RETURNING ${COLUMNS}`,
+      [id, from, anonymisationScript, verificationScript],
+    );
+    return rows[0] && toImage(rows);
   }
 
   async transition(

@@ -1,6 +1,7 @@
 /** Names of what changes something, reveals credentials or lets somebody in. */
 const ACTIONS = new Map([
   ['POST /images', 'image.create'],
+  ['PATCH /images/:id', 'image.correct'],
   ['POST /images/:id/done', 'image.finalise'],
   ['DELETE /images/:id', 'image.destroy'],
   ['POST /instances', 'instance.create'],

@@ -13,7 +13,7 @@ export interface Route {
   schema?: FastifySchema;
   handler: (request: FastifyRequest, reply: FastifyReply) => FastifyReply | Promise<FastifyReply>;
 }
-export type Method = 'GET' | 'POST' | 'DELETE';
+export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
 export type Guard = onRequestHookHandler | onRequestAsyncHookHandler;
 
 /** Every other method there is gets 405 on a known path. */

@@ -37,6 +37,21 @@ describe('the images in the database', () => {
     expect(await store.getVerificationScript(image.id)).toBe('');
   });
 
+  it('have scripts replaced in the given states alone, each for itself', async () => {
+    const id = await addInState('failed');
+    await store.transition(id, ['failed'], 'failed', 'why', 'finalise_failed');
+    const corrected = await store.replaceScripts(id, ['pending', 'failed'], {
+      anonymisationScript: 'SELECT 2',
+    });
+    expect(corrected).toMatchObject({ id, status: 'failed', failure: 'why', failureKind: 'finalise_failed' });
+    await store.replaceScripts(id, ['failed'], { verificationScript: 'SELECT 3' });
+    expect(await store.getAnonymisationScript(id)).toBe('SELECT 2');
+    expect(await store.getVerificationScript(id)).toBe('SELECT 3');
+    expect(await store.replaceScripts(id, ['pending'], { anonymisationScript: '' })).toBeUndefined();
+    expect(await store.replaceScripts(id + 1, ['failed'], { anonymisationScript: '' })).toBeUndefined();
+    expect(await store.getAnonymisationScript(id)).toBe('SELECT 2');
+  });
+
   it('keep their verification script as it is', async () => {
     const verificationScript = "SELECT 'ü🐘' WHERE false;\n";
     const { id } = await store.insert({ ...NEW, verificationScript });

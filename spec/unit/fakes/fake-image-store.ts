@@ -1,5 +1,5 @@
 import type { FailureKind } from '../../../src/core/errors.ts';
-import type { Image, ImageStatus, ImageStore, NewImage } from '../../../src/core/image.ts';
+import type { CorrectedScripts, Image, ImageStatus, ImageStore, NewImage } from '../../../src/core/image.ts';
 import type { Steps } from './steps.ts';
 
 const NO_FAILURE = { failure: undefined, failureKind: undefined };
@@ -46,6 +46,24 @@ export class FakeImageStore implements ImageStore {
 
   getVerificationScript(id: number): Promise<string> {
     return this.#steps.run('images.getVerificationScript', () => this.#get(id).verification);
+  }
+
+  replaceScripts(
+    id: number,
+    from: readonly ImageStatus[],
+    scripts: CorrectedScripts,
+  ): Promise<Image | undefined> {
+    return this.#steps.run('images.replaceScripts', () => {
+      const row = this.rows.get(id);
+      if (!row || !from.includes(row.status)) return undefined;
+      const {
+        anonymisationScript: script = row.script,
+        verificationScript: verification = row.verification,
+      } = scripts;
+      const changed = { ...row, script, verification };
+      this.rows.set(id, changed);
+      return changed;
+    });
   }
 
   transition(

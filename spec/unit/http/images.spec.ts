@@ -289,6 +289,63 @@ describe('POST /images/:id/done', () => {
   });
 });
 
+describe('PATCH /images/:id', () => {
+  const patch = (attributes: object) => ({
+    method: 'PATCH' as const,
+    url: '/images/1',
+    payload: { data: { type: 'images', attributes } },
+  });
+
+  it.each(['pending', 'failed'] as const)(
+    'replaces the scripts that are given of an image that is %s',
+    async (status) => {
+      const { send, imageStore } = createApp();
+      imageStore.add(status, 'SELECT nothing', 0, 'SELECT 1');
+      const response = await send('upload', patch({ anonymisation_script: 'SELECT 2' }));
+      expect(response.statusCode).toBe(200);
+      expect(response.json()).toMatchObject({
+        data: { type: 'images', id: '1', attributes: { ready: false } },
+      });
+      expect(imageStore.rows.get(1)).toMatchObject({ status, script: 'SELECT 2', verification: 'SELECT 1' });
+      expect((await send('upload', patch({ verification_script: 'SELECT 3' }))).statusCode).toBe(200);
+      expect(imageStore.rows.get(1)).toMatchObject({ status, script: 'SELECT 2', verification: 'SELECT 3' });
+    },
+  );
+
+  it.each([
+    ['ready', 'the image is ready, its scripts have been used: create another image'],
+    ['finalising', 'the image is being finalised: wait for its end, then correct its scripts'],
+  ] as const)('is refused while the image is %s', async (status, detail) => {
+    const { send, imageStore } = createApp();
+    imageStore.add(status);
+    const response = await send('upload', patch({ anonymisation_script: 'SELECT 2' }));
+    expect(response.statusCode).toBe(409);
+    expect(response.json()).toMatchObject({ id: 'image_busy', detail });
+    expect(imageStore.rows.get(1)).toMatchObject({ script: 'SELECT 1' });
+  });
+
+  it.each([
+    ['nothing', {}, 400],
+    ['what is no script', { anonymisation_script: 1 }, 400],
+    ['what Postgres cannot keep', { anonymisation_script: 'a\0b' }, 400],
+    ['what is no query', { verification_script: 'DELETE FROM people' }, 400],
+  ])('refuses %s', async (_what, attributes, status) => {
+    const { send, imageStore } = createApp();
+    imageStore.add('failed');
+    expect((await send('upload', patch(attributes))).statusCode).toBe(status);
+    expect(imageStore.rows.get(1)).toMatchObject({ script: 'SELECT 1', verification: '' });
+  });
+
+  it('is forbidden to developers, and finds no image that does not exist', async () => {
+    const { send, imageStore } = createApp();
+    const correction = patch({ anonymisation_script: 'SELECT 2' });
+    expect((await send('upload', correction)).json()).toEqual(NOT_FOUND);
+    imageStore.add('failed');
+    expect((await send('ada', correction)).statusCode).toBe(403);
+    expect(imageStore.rows.get(1)).toMatchObject({ script: 'SELECT 1' });
+  });
+});
+
 describe('DELETE /images/:id', () => {
   it('answers an empty 204, also when a JSON content type comes with it', async () => {
     const { send, imageStore } = createApp();

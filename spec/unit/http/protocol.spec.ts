@@ -47,7 +47,7 @@ describe('a path', () => {
 
   it.each([
     ['PUT', '/images', 'GET, HEAD, POST'],
-    ['PATCH', '/images/1', 'GET, HEAD, DELETE'],
+    ['PUT', '/images/1', 'GET, HEAD, PATCH, DELETE'],
     ['GET', '/images/1/done', 'POST'],
     ['HEAD', '/images/1/done', 'POST'],
     ['OPTIONS', '/instances', 'GET, HEAD, POST'],

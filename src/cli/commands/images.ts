@@ -22,6 +22,8 @@ export function addImagesCommands(program: Command): void {
     .command('finalise')
     .description('anonymise an uploaded image and make it ready')
     .argument('<id>', 'id of the image', parseId)
+    .option('--anonymise <anon.sql>', 'correct the script first: file of SQL that anonymises the data')
+    .option('--verify <verify.sql>', 'correct the queries first: file of queries that must return no rows')
     .action(finaliseImage);
   images
     .command('destroy')
@@ -68,14 +70,33 @@ async function createImage(
   printData(formatImage(image));
 }
 
-async function finaliseImage(id: number, _options: unknown, command: Command): Promise<void> {
+async function finaliseImage(
+  id: number,
+  options: { anonymise?: string; verify?: string },
+  command: Command,
+): Promise<void> {
   const { client } = await openCommandSession(command);
+  await correctScripts(client, id, options);
   const finalise = () => withSpinner(`finalising image ${id}`, () => client.finaliseImage(id));
   const consequence = {
     text: 'interrupted: the server goes on with the image',
     hint: `draupnir images finalise ${id} waits for it again`,
   };
   printData(formatImage(await withConsequence(consequence, finalise)));
+}
+
+async function correctScripts(
+  client: ApiClient,
+  id: number,
+  { anonymise, verify }: { anonymise?: string; verify?: string },
+): Promise<void> {
+  if (anonymise === undefined && verify === undefined) return;
+  const { readScript } = await import('../anonymisation-script.ts');
+  const scripts = {
+    ...(anonymise !== undefined && { anonymisation: await readScript(anonymise) }),
+    ...(verify !== undefined && { verification: await readScript(verify) }),
+  };
+  await withSpinner(`correcting image ${id}`, () => client.correctImage(id, scripts));
 }
 
 async function destroyImage(id: number, options: { yes?: boolean }, command: Command): Promise<void> {

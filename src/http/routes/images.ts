@@ -23,6 +23,14 @@ const NewImage = Type.Object({
   verification_script: Type.Optional(Type.String({ pattern: '^[^\\u0000]*$' })),
 });
 
+const CorrectedScripts = Type.Object(
+  {
+    anonymisation_script: Type.Optional(Type.String({ pattern: '^[^\\u0000]*$' })),
+    verification_script: Type.Optional(Type.String({ pattern: '^[^\\u0000]*$' })),
+  },
+  { minProperties: 1 },
+);
+
 const FIELDS: Fields = {
   type: 'images',
   standard: ['backed_up_at', 'created_at', 'ready', 'updated_at'],
@@ -56,6 +64,13 @@ export function registerImages(app: FastifyInstance, parts: RouteParts): void {
   registerResource(app, '/images/:id', guards, {
     GET: async (request, reply) =>
       sendJson(reply, await toDocument(parts, request, await images.get(getId(request)))),
+    PATCH: withAttributes(CorrectedScripts, async (attributes, request, reply) => {
+      const { anonymisation_script: anonymisationScript, verification_script: verificationScript } =
+        attributes;
+      const scripts = { anonymisationScript, verificationScript };
+      const image = await images.correct(getCaller(request), getId(request), scripts);
+      return sendJson(reply, await toDocument(parts, request, image));
+    }),
     DELETE: async (request, reply) => {
       await images.destroy(getCaller(request), getId(request));
       return reply.code(204).send();
