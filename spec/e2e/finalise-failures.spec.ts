@@ -55,7 +55,7 @@ describe.concurrent('an anonymisation script', () => {
     [
       'quotes a row in an error of its own',
       `\\c shop\nDO $$ BEGIN RAISE EXCEPTION '%', (SELECT email FROM customers WHERE id = 1); END $$;\n`,
-      'the anonymisation script failed in the statement that ends on line 2 (SQLSTATE P0001)',
+      'the anonymisation script failed in the statement that ends on line 2 (SQLSTATE P0001, raise_exception)',
     ],
     [
       'ends early',

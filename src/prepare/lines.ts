@@ -30,5 +30,6 @@ async function* readUntil(
 }
 
 function append(record: Buffer, more: Buffer): Buffer {
+  if (more.length === 0 || record.length === MAX_LENGTH) return record;
   return Buffer.concat([record, more.subarray(0, MAX_LENGTH - record.length)]);
 }

@@ -4,7 +4,7 @@ import { PreparationFailure } from './failure.ts';
 import { KnownFiles } from './known-files.ts';
 import { createAdmin } from './postgres/admin.ts';
 import { writeConfiguration } from './postgres/configuration.ts';
-import { listDatabases, withSession } from './postgres/databases.ts';
+import { type Database, listDatabases, withDatabase, withSession } from './postgres/databases.ts';
 import { PreparationServer } from './postgres/server.ts';
 import type { Session } from './postgres/session.ts';
 import { checkSessionsEnded } from './script/check-sessions.ts';
@@ -20,7 +20,7 @@ import { handOver } from './sql/own.ts';
 import { prepareDatabase } from './sql/prepare.ts';
 import { refreshViews } from './sql/refresh.ts';
 import { prepareRoles, restrictRoles } from './sql/roles.ts';
-import { analyseDatabase, endScrub, listFiles, scrubDatabase } from './sql/scrub.ts';
+import { analyseDatabase, endScrub, hasUnnameableTables, listFiles, scrubDatabase } from './sql/scrub.ts';
 import { sweep } from './sweep.ts';
 import { measureWalSegment } from './unpack/pg-control.ts';
 import { unpackUpload } from './unpack/unpack-upload.ts';
@@ -36,7 +36,7 @@ export class Preparation {
   #cluster: Cluster | undefined;
   #server: PreparationServer | undefined;
   #isVerified = false;
-  #databases: string[] = [];
+  #databases: Database[] = [];
   #known: KnownFiles | undefined;
   #flush: Promise<unknown> = Promise.resolve();
 
@@ -101,8 +101,8 @@ export class Preparation {
   /** The largest database beside all others, which for the most part is as long as it takes. */
   async scrub(): Promise<void> {
     const { scrub } = this.#request;
-    const [largest, ...others] = this.#databases as [string, ...string[]];
-    const inDatabase = (database: string, withShared: boolean) =>
+    const [largest, ...others] = this.#databases as [Database, ...Database[]];
+    const inDatabase = (database: Database, withShared: boolean) =>
       this.#in(database, false, (session) => scrubDatabase(session, scrub, withShared));
     if (others.length === 0) return inDatabase(largest, true);
     const scrubOthers = async () => {
@@ -111,13 +111,18 @@ export class Preparation {
         await this.#in(database, false, analyseDatabase);
       }
     };
+    // All at once, as it must be where not every table can be named, takes the shared catalogues as well.
+    if (await this.#in(largest, true, hasUnnameableTables)) {
+      await inDatabase(largest, true);
+      return scrubOthers();
+    }
     const results = await Promise.allSettled([inDatabase(largest, false), scrubOthers()]);
     for (const result of results) if (result.status === 'rejected') throw result.reason as Error;
   }
 
   /** Nearly all of what the snapshot would wait for is there: it is written while the statistics are made. */
   async analyse(): Promise<void> {
-    const [largest] = this.#databases as [string];
+    const [largest] = this.#databases as [Database];
     this.#flush = execa('sync', ['-f', '--', this.#workplace.work]);
     this.#flush.catch(() => undefined);
     await this.#in(largest, false, analyseDatabase);
@@ -171,8 +176,8 @@ export class Preparation {
     for (const database of this.#databases) await this.#in(database, isOwn, work);
   }
 
-  #in(database: string, isOwn: boolean, work: (session: Session) => Promise<void>): Promise<void> {
-    return withSession(this.#getCluster(), database, isOwn, work);
+  #in<T>(database: Database, isOwn: boolean, work: (session: Session) => Promise<T>): Promise<T> {
+    return withDatabase(this.#getCluster(), database, isOwn, work);
   }
 
   #getCluster(): Cluster {

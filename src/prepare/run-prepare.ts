@@ -30,6 +30,14 @@ const TEMPORARY =
 export async function runPrepare(args: readonly string[]): Promise<void> {
   // Whatever ends us before the last step, it is no success.
   process.exitCode = EX_SOFTWARE;
+  try {
+    await prepare(args);
+  } catch (error) {
+    process.stderr.write(`${describe(error)}\n`);
+  }
+}
+
+async function prepare(args: readonly string[]): Promise<void> {
   const workplace = await readWorkplace(args);
   if (!workplace) {
     process.stderr.write('usage: draupnir prepare WORK POSTGRES_ROOT MEMORY_KIB MAX_FILES\n');

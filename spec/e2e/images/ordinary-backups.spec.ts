@@ -130,6 +130,34 @@ describe('a backup', () => {
     );
   });
 
+  it('with names of roles, databases and tables in another encoding belongs to draupnir', async () => {
+    const source = await createSource();
+    await source.query('postgres', `CREATE DATABASE bytes TEMPLATE template0 ENCODING 'SQL_ASCII'`);
+    // «é» in Latin-1.
+    const sql = `CREATE ROLE "caf\\xe9";
+      CREATE TABLE "caf\\xe9" AS SELECT 1 AS id; ALTER TABLE "caf\\xe9" OWNER TO "caf\\xe9";
+      INSERT INTO "caf\\xe9" SELECT generate_series(1, 100000);
+      CREATE DATABASE "caf\\xe9" TEMPLATE bytes;`;
+    const psql = ['psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-h', source.dir, '-d', 'bytes'];
+    await run(['bash', '-c', `printf '%b' "$1" | ${psql.join(' ')}`, 'bash', sql.replaceAll('"', '\\x22')], {
+      user: UPLOAD_USER,
+    });
+    const { id, answer } = await prepare([await pack(source)]);
+    expect(answer.status, answer.text).toBe(200);
+    const instance = await server.api.createInstance(id);
+    const owners = `SELECT DISTINCT pg_get_userbyid(datdba) FROM pg_database WHERE datname NOT LIKE 'template_'`;
+    expect(await query(instance, owners)).toEqual(['draupnir']);
+    const tables = `SELECT pg_get_userbyid(relowner) || ' ' || encode(relname::bytea, 'hex') FROM pg_class WHERE relname LIKE 'caf%'`;
+    expect(await query(instance, tables, { database: 'bytes' })).toEqual(['draupnir 636166e9']);
+    expect(
+      await query(
+        instance,
+        `SELECT encode(datname::bytea, 'hex') FROM pg_database WHERE datname LIKE '%caf%'`,
+        { database: 'bytes' },
+      ),
+    ).toEqual(['636166e9']);
+  });
+
   it('with materialised views that read each other through functions has all of them read anew', async () => {
     const source = await createSource();
     await source.query(
@@ -172,7 +200,7 @@ describe('a preparation names the limit that it has met', () => {
     await setHostConf('SANDBOX_TMP_MAX=32M\n');
     await expectReason(
       inject('e2e').backup,
-      /^the anonymisation script failed in the statement that ends on line 1 \(SQLSTATE 53100\): it needs more temporary space than SANDBOX_TMP_MAX/,
+      /^the anonymisation script failed in the statement that ends on line 1 \(SQLSTATE 53100, disk_full\): it needs more temporary space than SANDBOX_TMP_MAX/,
       `COPY (SELECT repeat('x', 1000) FROM generate_series(1, 100000)) TO '/tmp/large';\n`,
     );
   });

@@ -49,25 +49,37 @@ SELECT 1`;
 
 describe('an anonymisation script', () => {
   it.each([
-    ['fails', `\\c shop\nSELECT 1;\nSELECT nothing;\nSELECT 2;\n`, failsAt(3, '42703')],
+    ['fails', `\\c shop\nSELECT 1;\nSELECT nothing;\nSELECT 2;\n`, failsAt(3, '42703, undefined_column')],
     [
       'fails over a row',
       `\\c shop\nINSERT INTO customers VALUES (1, 'Ada Real', '${PLANTED_EMAIL}');\n`,
-      failsAt(2, '23505'),
+      failsAt(2, '23505, unique_violation'),
     ],
     [
       'quotes a row in an error of its own',
       `\\c shop\nDO $$ BEGIN RAISE EXCEPTION '%', (SELECT email FROM customers WHERE id = 1); END $$;\n`,
-      failsAt(2, 'P0001'),
+      failsAt(2, 'P0001, raise_exception'),
     ],
-    ['divides by zero inside DO', 'DO $$\nBEGIN\n  PERFORM 1 / 0;\nEND\n$$;\n', failsAt(5, '22012')],
+    [
+      'divides by zero inside DO',
+      'DO $$\nBEGIN\n  PERFORM 1 / 0;\nEND\n$$;\n',
+      failsAt(5, '22012, division_by_zero'),
+    ],
     [
       'fails after switching ON_ERROR_STOP off',
       '\\set ON_ERROR_STOP off\nSELECT nothing;\nSELECT 1;\n',
-      failsAt(2, '42703'),
+      failsAt(2, '42703, undefined_column'),
     ],
-    ['fails on its last line, which has no end', 'SELECT 1;\nSELECT nothing', failsAt(2, '42703')],
-    ['names a table of another database', 'UPDATE customers SET name = id;\n', failsAt(1, '42P01')],
+    [
+      'fails on its last line, which has no end',
+      'SELECT 1;\nSELECT nothing',
+      failsAt(2, '42703, undefined_column'),
+    ],
+    [
+      'names a table of another database',
+      'UPDATE customers SET name = id;\n',
+      failsAt(1, '42P01, undefined_table'),
+    ],
     ['connects to a database that does not exist', '\\c nowhere\n', undefined],
     ['lacks its COMMIT', '\\c shop\nBEGIN;\nUPDATE customers SET name = id;\n', OPEN],
     ['starts a program and does not wait for it', '\\! sleep 300 &\n', RUNNING],
@@ -92,7 +104,7 @@ describe('an anonymisation script', () => {
     [
       'runs a program that would read its statements away',
       `\\c shop\n\\! head -c 4096 >/dev/null\n${'SELECT 1;\n'.repeat(200)}SELECT nothing;\n`,
-      failsAt(203, '42703'),
+      failsAt(203, '42703, undefined_column'),
     ],
     [
       'fails in a file of its own making, with ON_ERROR_STOP off',
@@ -132,36 +144,41 @@ describe('a verification script', () => {
 
   it.each([
     ['returns rows', 'shop', 'SELECT name, email FROM customers', 'returned rows and must return none'],
-    ['cannot be asked', 'shop', 'SELECT nothing FROM customers', 'failed in database shop (SQLSTATE 42703)'],
+    [
+      'cannot be asked',
+      'shop',
+      'SELECT nothing FROM customers',
+      'failed in database shop (SQLSTATE 42703, undefined_column)',
+    ],
     [
       'quotes a row in an error',
       'shop',
       'SELECT email::int FROM customers',
-      'failed in database shop (SQLSTATE 22P02)',
+      'failed in database shop (SQLSTATE 22P02, invalid_text_representation)',
     ],
     [
       'would change the data that others check',
       'shop',
       'WITH x AS (DELETE FROM customers RETURNING 1) SELECT 1 FROM x WHERE false',
-      'failed in database shop (SQLSTATE 25006)',
+      'failed in database shop (SQLSTATE 25006, read_only_sql_transaction)',
     ],
     [
       'would make its transaction one that writes',
       'postgres',
       `SELECT FROM set_config('transaction_read_only', 'off', true) AS setting WHERE setting = ''`,
-      'failed in database postgres (SQLSTATE 25001)',
+      'failed in database postgres (SQLSTATE 25001, active_sql_transaction)',
     ],
     [
       'ends its session',
       'postgres',
       'SELECT 1 WHERE NOT pg_terminate_backend(pg_backend_pid())',
-      'failed in database postgres (SQLSTATE 57P01)',
+      'failed in database postgres (SQLSTATE 57P01, admin_shutdown)',
     ],
     [
       'is asked in a database there is not',
       'nowhere',
       'SELECT 1',
-      'failed in database nowhere (SQLSTATE 3D000)',
+      'failed in database nowhere (SQLSTATE 3D000, invalid_catalog_name)',
     ],
   ])('with a query that %s fails, and says which', async (_what, database, text, expected) => {
     const reason = await ask(database, text);

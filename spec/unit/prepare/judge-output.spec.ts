@@ -9,8 +9,8 @@ const END = 'draupnir-end 0123';
 const TEXT = 'SELECT 1;\nSELECT 2;\nSELECT 3';
 
 /** The reason why the script failed that made psql print this; undefined when it is good. */
-async function judge(stderr: string, { exitCode = 0, text = TEXT } = {}): Promise<string | undefined> {
-  const output = await readPsqlOutput(split(stderr), END);
+async function judge(stderr: string, { exitCode = 0, text = TEXT, size = 7 } = {}): Promise<string | undefined> {
+  const output = await readPsqlOutput(split(stderr, size), END);
   const script = { text, file: FILE, lines: text.split('\n').length - 1 };
   try {
     judgeOutput(script, output, exitCode);
@@ -20,10 +20,10 @@ async function judge(stderr: string, { exitCode = 0, text = TEXT } = {}): Promis
   }
 }
 
-/** In pieces that end anywhere. */
-async function* split(text: string): AsyncGenerator<Buffer> {
+/** In pieces that end anywhere, of 7 bytes unless told. */
+async function* split(text: string, size = 7): AsyncGenerator<Buffer> {
   const bytes = Buffer.from(text);
-  for (let at = 0; at < bytes.length; at += 7) yield Promise.resolve(bytes.subarray(at, at + 7));
+  for (let at = 0; at < bytes.length; at += size) yield Promise.resolve(bytes.subarray(at, at + size));
 }
 
 describe('what psql prints about a script', () => {
@@ -35,22 +35,22 @@ describe('what psql prints about a script', () => {
     [
       'names the line of the first error, and its state',
       `psql:${FILE}:2: ERROR:  42703\npsql:${FILE}:3: ERROR:  22012\n${END}\n`,
-      'the anonymisation script failed in the statement that ends on line 2 (SQLSTATE 42703)',
+      'the anonymisation script failed in the statement that ends on line 2 (SQLSTATE 42703, undefined_column)',
     ],
     [
       'finds the error behind what the script has printed on its line',
       `xpsql:${FILE}:2: ERROR:  42703\n`,
-      'the anonymisation script failed in the statement that ends on line 2 (SQLSTATE 42703)',
+      'the anonymisation script failed in the statement that ends on line 2 (SQLSTATE 42703, undefined_column)',
     ],
     [
       'names the last line of a script whose end we had to add',
       `psql:${FILE}:4: ERROR:  42601\n`,
-      'the anonymisation script failed in the statement that ends on line 3 (SQLSTATE 42601)',
+      'the anonymisation script failed in the statement that ends on line 3 (SQLSTATE 42601, syntax_error)',
     ],
     [
       'counts a fatal error as well',
       `psql:${FILE}:1: FATAL:  57P01\n`,
-      'the anonymisation script failed in the statement that ends on line 1 (SQLSTATE 57P01)',
+      'the anonymisation script failed in the statement that ends on line 1 (SQLSTATE 57P01, admin_shutdown)',
     ],
     [
       'quotes no message that stands in the place of the state',
@@ -70,7 +70,7 @@ describe('what psql prints about a script', () => {
     [
       'takes the same state inside the script for its own failure',
       `psql:${FILE}:2: ERROR:  25001\n`,
-      'the anonymisation script failed in the statement that ends on line 2 (SQLSTATE 25001)',
+      'the anonymisation script failed in the statement that ends on line 2 (SQLSTATE 25001, active_sql_transaction)',
     ],
     [
       'names the line that psql could not carry out',
@@ -114,8 +114,8 @@ describe('what psql prints about a script', () => {
 
   it('may have lines of any length', async () => {
     const long = 'x'.repeat(1_000_000);
-    expect(await judge(`${long}\npsql:${FILE}:1: ERROR:  42703\n${long}`)).toBe(
-      'the anonymisation script failed in the statement that ends on line 1 (SQLSTATE 42703)',
+    expect(await judge(`${long}\npsql:${FILE}:1: ERROR:  42703\n${long}`, { size: 4096 })).toBe(
+      'the anonymisation script failed in the statement that ends on line 1 (SQLSTATE 42703, undefined_column)',
     );
   });
 

@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { NoSpace, PreparationFailure } from '../failure.ts';
+import { formatState } from '../sql-state.ts';
 import type { Cluster } from '../workplace.ts';
 import { formatSessionOptions } from './session-options.ts';
 
@@ -42,6 +43,8 @@ export class Session {
     // A connection that is lost fails the statement that waits for it.
     client.on('error', () => undefined);
     await client.connect();
+    // Names as the bytes that they are: they may have any encoding, and would fail to be converted.
+    if (isOwn) await client.query(`SET client_encoding = 'SQL_ASCII'`);
     return new Session(client, database, cluster.major);
   }
 
@@ -113,9 +116,7 @@ export function toFailure(step: string, database: string, error: unknown): Error
       `the backup is damaged: ${step} met unreadable data in database ${database}`,
     );
   }
-  return new PreparationFailure(
-    `${step} failed in database ${database}${code === undefined ? '' : ` (SQLSTATE ${code})`}`,
-  );
+  return new PreparationFailure(`${step} failed in database ${database}${formatState(code)}`);
 }
 
 /** The SQLSTATE of an error of the server. */

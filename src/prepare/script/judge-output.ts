@@ -1,4 +1,5 @@
 import { PreparationFailure } from '../failure.ts';
+import { formatState } from '../sql-state.ts';
 import { findRestriction } from './restriction.ts';
 import type { PsqlOutput } from './psql-output.ts';
 
@@ -36,9 +37,9 @@ function describeServerError({ text, file, lines }: RunScript, error: string): P
     return new PreparationFailure('the anonymisation script leaves a transaction open: end it with COMMIT');
   }
   // With another verbosity than ours the text of the message stands here, and it could quote a row.
-  const hasState = /^[0-9A-Z]{5}$/.test(message) && !/verbosity/i.test(text);
+  const state = /^[0-9A-Z]{5}$/.test(message) && !/verbosity/i.test(text) ? message : undefined;
   return new PreparationFailure(
-    `the anonymisation script failed in the statement that ends on line ${Math.min(line, lines + 1)}${hasState ? ` (SQLSTATE ${message})` : ''}`,
+    `the anonymisation script failed in the statement that ends on line ${Math.min(line, lines + 1)}${formatState(state)}`,
   );
 }
 

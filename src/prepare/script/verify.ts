@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { VerificationQuery } from '../../core/verification-script.ts';
 import { PreparationFailure } from '../failure.ts';
 import { getState, Session } from '../postgres/session.ts';
+import { formatState } from '../sql-state.ts';
 import type { Cluster } from '../workplace.ts';
 
 /** Raised for a row: five capital letters or digits that Postgres does not use (PostgreSQL manual, appendix A). */
@@ -28,9 +29,7 @@ async function verifyQuery(cluster: Cluster, query: VerificationQuery, name: str
   } catch (error) {
     const state = getState(error);
     if (state === ROW_STATE) throw new PreparationFailure(`${name} returned rows and must return none`);
-    throw new PreparationFailure(
-      `${name} failed in database ${database}${state === undefined ? '' : ` (SQLSTATE ${state})`}`,
-    );
+    throw new PreparationFailure(`${name} failed in database ${database}${formatState(state)}`);
   } finally {
     await session?.end();
   }

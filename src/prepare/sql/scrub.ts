@@ -32,6 +32,12 @@ export async function scrubDatabase(session: Session, scrub: Scrub, withShared: 
   );
 }
 
+/** Whether a table has a name that is no UTF-8, as it may have in a database of encoding SQL_ASCII. */
+export async function hasUnnameableTables(session: Session): Promise<boolean> {
+  const tables = await session.run<{ name: string }>(STEP, OWN_TABLES);
+  return tables.some(({ name }) => name.includes('\uFFFD'));
+}
+
 async function vacuumOwnTables(session: Session): Promise<void> {
   for (const { name } of await session.run<{ name: string }>(STEP, OWN_TABLES)) {
     await session.run(STEP, `VACUUM (FULL, FREEZE) ${name}`);
