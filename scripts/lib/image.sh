@@ -12,7 +12,7 @@ image_paths() {
   run=${RUN_PATH}/images/$1
 }
 
-# require_program: PROGRAM of host.conf is the executable that prepares images. Whoever could change it could read every upload.
+# require_program: PROGRAM of host.conf is the executable that prepares images. Who can change it can read every upload.
 require_program() {
   : "${PROGRAM:=/usr/bin/draupnir}"
   readonly PROGRAM
@@ -43,27 +43,35 @@ clone_upload() {
 
 # run_worker: becomes the worker, with the request on stdin.
 run_worker() {
+  # Its caller looks at the exit codes itself; outside of its limits it must not run.
+  set -e
   close_private_fds
   confine "${uid}" "${IMAGE_MEMORY_MAX}" "${IMAGE_TASKS_MAX}"
   become "${uid}" "${run}/mounts" --net -- env -i -C / PATH="${PATH}" HOME=/nonexistent TMPDIR=/tmp \
     "${PROGRAM}" prepare "${work}" "${POSTGRES_ROOT}" "$(in_kilobytes "${IMAGE_MEMORY_MAX}")" "${MAX_UPLOAD_FILES}"
 }
 
-# relay: passes on the steps and the failure of the worker, and nothing else: code of the upload runs under the same uid.
+# relay: passes on the steps and the failure of the worker, and nothing else: code of the upload runs under the same uid. Fails unless
+# the last word is that all was done.
 relay() {
-  local line
-  while IFS= read -r line; do
+  local line='' last=''
+  while IFS= read -r -n 4096 line; do
+    last=${line}
     if [[ ${line} =~ ^(step [a-z]+ [0-9]+/[0-9]+|failure .+)$ ]]; then printf '%s\n' "${line//[[:cntrl:]]/?}"; fi
   done
+  [[ ${last} == prepared ]]
 }
 
-# explain_limit: a reason that is better than that of the worker, which sees only that something was ended.
+# explain_limit CODE: a better reason than that of the worker, which sees only that something was ended. Nothing where it knows better.
 explain_limit() {
-  local limit
+  local code=$1 limit
+  if [[ ${code} -eq "${EX_IOERR}" ]]; then return 0; fi
   limit=$(find_limit "${uid}")
-  case "${limit}" in
-    memory) failure "the preparation needs more memory than IMAGE_MEMORY_MAX=${IMAGE_MEMORY_MAX} of host.conf allows" ;;
-    tasks) failure "the preparation needs more processes than IMAGE_TASKS_MAX=${IMAGE_TASKS_MAX} of host.conf allows" ;;
+  case "${limit}:${code}" in
+    memory:*) failure "the preparation needs more memory than IMAGE_MEMORY_MAX=${IMAGE_MEMORY_MAX} of host.conf allows" ;;
+    # A worker of a parallel query that cannot be started is no failure.
+    tasks:"${EX_DATAERR}") ;;
+    tasks:*) failure "the preparation needs more processes than IMAGE_TASKS_MAX=${IMAGE_TASKS_MAX} of host.conf allows" ;;
     *) ;;
   esac
 }

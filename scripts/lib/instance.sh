@@ -47,7 +47,7 @@ regroup_configuration() {
 write_configuration() {
   local id=$1 port=$2 segment_mb=$((${3:-0} / 1048576)) wal_size=''
   # The least that holds two segments each, where the defaults do not (PostgreSQL manual, 20.5).
-  if [[ ${segment_mb} -gt 16 ]]; then
+  if [[ ${segment_mb} -gt 16 && ${segment_mb} -le 1024 ]]; then
     wal_size=$(printf "min_wal_size = %dMB\nmax_wal_size = %dMB" "$((2 * segment_mb))" "$((segment_mb > 512 ? 2 * segment_mb : 1024))")
   fi
   umask 027

@@ -1,5 +1,6 @@
 import { lstat, mkdir } from 'node:fs/promises';
 import { execa } from 'execa';
+import { readPaths } from './lines.ts';
 
 // find(1), chmod(1) and rm(1) do the work on trees: a name may hold any bytes, and a path may be longer than PATH_MAX, which Node's
 // own functions do not bear.
@@ -46,7 +47,8 @@ export async function countEntries(dir: string, paths: readonly string[], limit:
     count += (chunk as Buffer).length;
     if (count > limit) child.kill();
   }
-  await child;
+  const { exitCode, isTerminated } = await child;
+  if (exitCode !== 0 && !isTerminated) throw new Error('the files cannot be counted');
   return count;
 }
 
@@ -61,17 +63,25 @@ export async function findLargerFile(
   return stdout === '' ? undefined : stdout;
 }
 
-/** The paths of all files of a name. */
+/** The paths of all files of a name. They may hold any bytes, each of which is one character. */
 export async function listFilesNamed(dir: string, name: string): Promise<string[]> {
-  const { stdout } = await execa('find', [dir, '-type', 'f', '-name', name, '-print0']);
-  return stdout.split('\0').filter((path) => path !== '');
+  const child = execa('find', [dir, '-type', 'f', '-name', name, '-print0'], { buffer: false });
+  const paths: string[] = [];
+  for await (const path of readPaths(child.stdout)) paths.push(path);
+  await child;
+  return paths;
 }
 
-export async function isFile(path: string): Promise<boolean> {
+/** A path of which each character stands for a byte, as Node's functions take it. */
+export function toPath(bytes: string): Buffer {
+  return Buffer.from(bytes, 'latin1');
+}
+
+export async function isFile(path: string | Buffer): Promise<boolean> {
   return (await lstat(path).catch(() => undefined))?.isFile() ?? false;
 }
 
-export async function isDirectory(path: string): Promise<boolean> {
+export async function isDirectory(path: string | Buffer): Promise<boolean> {
   return (await lstat(path).catch(() => undefined))?.isDirectory() ?? false;
 }
 

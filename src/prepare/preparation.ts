@@ -1,6 +1,7 @@
 import { execa } from 'execa';
 import type { PreparationRequest } from '../core/preparation-request.ts';
 import { PreparationFailure } from './failure.ts';
+import { removeFutureSegments } from './future-segments.ts';
 import { KnownFiles } from './known-files.ts';
 import { createAdmin } from './postgres/admin.ts';
 import { writeConfiguration } from './postgres/configuration.ts';
@@ -15,6 +16,7 @@ import { measureSpace } from './space.ts';
 import { restoreBuiltin } from './sql/builtin.ts';
 import { checkDamage } from './sql/damage.ts';
 import { forgetValues } from './sql/forget.ts';
+import { ensureLanguage } from './sql/language.ts';
 import { describeMissing, listMissingLibraries, type MissingLibrary } from './sql/libraries.ts';
 import { handOver } from './sql/own.ts';
 import { prepareDatabase } from './sql/prepare.ts';
@@ -62,6 +64,9 @@ export class Preparation {
 
   async createAdmin(): Promise<void> {
     await createAdmin(this.#getCluster(), this.#getServer());
+    await withSession(this.#getCluster(), 'template1', true, (session) =>
+      removeFutureSegments(session, this.#workplace.work),
+    );
   }
 
   async prepareDatabases(): Promise<void> {
@@ -82,6 +87,8 @@ export class Preparation {
 
   async refreshViews(): Promise<void> {
     await this.#listDatabases();
+    // The script may have dropped it, or made databases without it.
+    await this.#inEach(true, ensureLanguage);
     await this.#inEach(false, refreshViews);
   }
 

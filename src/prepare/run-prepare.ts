@@ -6,6 +6,7 @@ import type { PreparationRequest } from '../core/preparation-request.ts';
 import { withFailpoints } from '../failpoints.ts';
 import { NoSpace, PreparationFailure } from './failure.ts';
 import { Preparation } from './preparation.ts';
+import { isWantOfSpace } from './space.ts';
 import { SpaceMonitor } from './space-monitor.ts';
 import { takeSteps } from './steps.ts';
 import type { Workplace } from './workplace.ts';
@@ -24,10 +25,15 @@ const TEMPORARY =
  * draupnir prepare WORK POSTGRES_ROOT MEMORY_KIB MAX_FILES
  *
  * - stdin: a PreparationRequest, as JSON
- * - stdout: `step NAME NUMBER/COUNT` as the work goes on; `failure REASON` with exit code 65
+ * - stdout: `step NAME NUMBER/COUNT` as the work goes on, last `prepared`; or `failure REASON` with exit code 65
  * - exit code 74: there was no space
  */
 export async function runPrepare(args: readonly string[]): Promise<void> {
+  // Node itself would print the message of an error, which could quote a row.
+  process.on('uncaughtException', (error) => {
+    process.stderr.write(`${describe(error)}\n`);
+    process.exit(EX_SOFTWARE);
+  });
   // Whatever ends us before the last step, it is no success.
   process.exitCode = EX_SOFTWARE;
   try {
@@ -52,11 +58,15 @@ async function prepare(args: readonly string[]): Promise<void> {
   try {
     await takeSteps(steps, (name, number) => print(`step ${name} ${number}`));
     await space.stop();
+    print('prepared');
     process.exitCode = 0;
   } catch (error) {
-    await report(error, preparation, space);
-    // Postgres may run, and whoever started us ends it.
-    process.exit();
+    try {
+      await report(error, preparation, space);
+    } finally {
+      // Postgres may run, and would keep us from ending; the root script ends it.
+      process.exit();
+    }
   }
 }
 
@@ -72,7 +82,7 @@ async function readWorkplace(args: readonly string[]): Promise<Workplace | undef
 /** Want of space on the volume is never reported as a fault of the upload. */
 async function report(error: unknown, preparation: Preparation, space: SpaceMonitor): Promise<void> {
   const lacked = await space.stop();
-  const lacksSpace = error instanceof NoSpace || (await preparation.lacksSpace());
+  const lacksSpace = isNoSpace(error) || (await preparation.lacksSpace());
   if (lacksSpace && lacked === 'volume') {
     process.stderr.write(`no space left: ${error instanceof Error ? error.message : ''}\n`);
     process.exitCode = EX_IOERR;
@@ -87,6 +97,14 @@ async function report(error: unknown, preparation: Preparation, space: SpaceMoni
   }
 }
 
+function isNoSpace(error: unknown): boolean {
+  if (error instanceof NoSpace) return true;
+  if (!(error instanceof Error)) return false;
+  const code = 'code' in error ? error.code : undefined;
+  const stderr = 'stderr' in error ? String(error.stderr) : '';
+  return code === 'ENOSPC' || code === 'EDQUOT' || isWantOfSpace(stderr);
+}
+
 /** What has failed for want of space, in words for every caller. */
 function describeFailure(error: unknown): string {
   const failure = error instanceof NoSpace && error.cause instanceof PreparationFailure ? error.cause : error;
@@ -98,9 +116,15 @@ function describeFailure(error: unknown): string {
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return 'an unforeseen failure';
   const frames = (error.stack ?? '').split('\n').filter((line) => /^ +at /.test(line));
-  return [error.name, ...frames.slice(0, 8).map((frame) => frame.trim())].join(' ');
+  const codes = ['code', 'exitCode', 'signal'].flatMap((key) => {
+    const value: unknown = Reflect.get(error, key);
+    return typeof value === 'string' || typeof value === 'number' ? [`${key}=${value}`] : [];
+  });
+  return [error.name, ...codes, ...frames.slice(0, 8).map((frame) => frame.trim())].join(' ');
 }
 
+/** One line, whatever names it quotes. */
 function print(line: string): void {
-  process.stdout.write(`${line}\n`);
+  // eslint-disable-next-line no-control-regex -- these are meant
+  process.stdout.write(`${line.replaceAll(/[\x00-\x1f\x7f]/g, '?')}\n`);
 }

@@ -2,7 +2,7 @@ import { appendFile, readdir, readFile, rename, rm, writeFile } from 'node:fs/pr
 import { join } from 'node:path';
 import { afterEach, describe, expect, inject, it } from 'vitest';
 import { Cluster } from '../support/cluster.ts';
-import { run } from '../support/command.ts';
+import { run, runCommand } from '../support/command.ts';
 import { query } from '../support/instance-client.ts';
 import { getInstallation, UPLOAD_USER } from '../support/installation.ts';
 import { upload } from '../support/upload.ts';
@@ -156,6 +156,37 @@ describe('a backup', () => {
         { database: 'bytes' },
       ),
     ).toEqual(['636166e9']);
+  });
+
+  it('with write-ahead log that its server has kept for later use leaves none of it', async () => {
+    const source = await createSource();
+    await source.query('shop', `CREATE TABLE t AS SELECT 'planted-in-the-log'::text AS note`);
+    await source.stop();
+    const wal = join(source.data, 'pg_wal');
+    const segments = (await readdir(wal)).filter((name) => /^[0-9A-F]{24}$/.test(name));
+    const last = segments.sort().at(-1) ?? '';
+    for (const number of [2, 9, 40]) {
+      const name = (BigInt(`0x${last}`) + BigInt(number)).toString(16).toUpperCase().padStart(24, '0');
+      await run(['cp', join(wal, last), join(wal, name)], { user: UPLOAD_USER });
+    }
+    const { id, answer } = await prepare([await packStopped(source)], `\\c shop\nDROP TABLE t;\n`);
+    expect(answer.status, answer.text).toBe(200);
+    const snapshot = join(getInstallation().data, 'image_snapshots', String(id));
+    const { stdout } = await runCommand(['grep', '-rlaF', 'planted-in-the-log', snapshot]);
+    expect(stdout).toBe('');
+  });
+
+  it('whose script drops plpgsql is prepared, and one with another language of that name is not', async () => {
+    const source = await createSource();
+    await source.query('shop', 'CREATE TABLE t AS SELECT 1 AS id');
+    const file = await pack(source);
+    const { answer } = await prepare([file], `\\c shop\nDROP EXTENSION plpgsql;\n`);
+    expect(answer.status, answer.text).toBe(200);
+    await expectReason(
+      [file],
+      'language plpgsql of database shop is not that of Postgres: create extension plpgsql anew',
+      `\\c shop\nUPDATE pg_language SET laninline = 'fmgr_sql_validator'::regproc WHERE lanname = 'plpgsql';\n`,
+    );
   });
 
   it('with materialised views that read each other through functions has all of them read anew', async () => {

@@ -1,4 +1,4 @@
-import { readdir, readFile, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { execa } from 'execa';
@@ -133,6 +133,34 @@ describe('an upload', () => {
     for (const state of [2, 5]) expect(await isRecovered(state, false)).toBe(true);
     for (const state of [1, 6]) expect(await isRecovered(state, false)).toBe(false);
     expect(await isRecovered(5, true)).toBe(false);
+  });
+
+  it('may have a name in any encoding, and a folder of one', async () => {
+    const upload = await check.createEmptyUpload();
+    // «é» in Latin-1.
+    const name = Buffer.from('caf\xe9', 'latin1');
+    await writeFile(
+      Buffer.concat([Buffer.from(`${upload}/`), name, Buffer.from('.tar')]),
+      check.formatArchive(),
+    );
+    await expectAccepted(upload);
+    const plain = await check.createUpload('folder');
+    await rename(join(plain, 'folder'), Buffer.concat([Buffer.from(`${plain}/`), name]));
+    await expectAccepted(plain);
+  });
+
+  it('may hold an old copy inside its data directory', async () => {
+    const upload = await check.createUpload('main');
+    await mkdir(join(upload, 'main/old/global'), { recursive: true });
+    await writeFile(join(upload, 'main/old/PG_VERSION'), '9.6\n');
+    await expectAccepted(upload);
+  });
+
+  it.each(['core', 'base'])('may lie below a folder called %s', async (name) => {
+    await expectAccepted(
+      await check.createArchive('backup.tar', check.formatArchive([], `srv/${name}/main`)),
+    );
+    await expectAccepted(await check.createArchive('backup.tar', check.formatArchive([], `srv/${name}`)));
   });
 
   it('may hold the manifest of the backup that it was before a server has run on it', async () => {

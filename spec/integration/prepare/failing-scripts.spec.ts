@@ -121,6 +121,16 @@ describe('an anonymisation script', () => {
       `\\c shop\n\\set VERBOSITY default\nDO $$ BEGIN RAISE EXCEPTION 'VICTM'; END $$;\n`,
       'the anonymisation script failed in the statement that ends on line 3',
     ],
+    [
+      'hides its errors by a program, with ON_ERROR_STOP off',
+      '\\set ON_ERROR_STOP off\nSELECT nothing;\n\\! echo done >/dev/stderr\n',
+      failsAt(2, '42703, undefined_column'),
+    ],
+    [
+      'removes our files',
+      '\\! rm -rf /tmp/draupnir-steps-*/scratch/*.log\nSELECT nothing;\n',
+      failsAt(2, '42703, undefined_column'),
+    ],
     ['hides its end', 'SELECT 1;\n\\o /dev/null\n\\! kill -9 $PPID\n', undefined],
   ])('that %s fails', async (_what, script, expected) => {
     const reason = await preparation.anonymise(script);

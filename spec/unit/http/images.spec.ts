@@ -326,6 +326,7 @@ describe('PATCH /images/:id', () => {
 
   it.each([
     ['nothing', {}, 400],
+    ['a name that there is not', { anonymization_script: 'SELECT 2' }, 400],
     ['what is no script', { anonymisation_script: 1 }, 400],
     ['what Postgres cannot keep', { anonymisation_script: 'a\0b' }, 400],
     ['what is no query', { verification_script: 'DELETE FROM people' }, 400],

@@ -9,7 +9,10 @@ const END = 'draupnir-end 0123';
 const TEXT = 'SELECT 1;\nSELECT 2;\nSELECT 3';
 
 /** The reason why the script failed that made psql print this; undefined when it is good. */
-async function judge(stderr: string, { exitCode = 0, text = TEXT, size = 7 } = {}): Promise<string | undefined> {
+async function judge(
+  stderr: string,
+  { exitCode = 0, text = TEXT, size = 7 } = {},
+): Promise<string | undefined> {
   const output = await readPsqlOutput(split(stderr, size), END);
   const script = { text, file: FILE, lines: text.split('\n').length - 1 };
   try {

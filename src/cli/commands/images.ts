@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { ApiClient } from '../api-client.ts';
 import { parseBackedUpAt, parseId } from '../arguments.ts';
 import { openCommandSession } from '../command-session.ts';
+import { CliError } from '../failure.ts';
 import { withConsequence } from '../interruption.ts';
 import { nameInOutputFailure } from '../output-failure.ts';
 import { formatImage, printData, printNotice } from '../output.ts';
@@ -91,6 +92,11 @@ async function correctScripts(
   { anonymise, verify }: { anonymise?: string; verify?: string },
 ): Promise<void> {
   if (anonymise === undefined && verify === undefined) return;
+  if (anonymise === '-' && verify === '-') {
+    throw new CliError('only one of --anonymise and --verify can be read from stdin', {
+      hint: 'name a file for the other',
+    });
+  }
   const { readScript } = await import('../anonymisation-script.ts');
   const scripts = {
     ...(anonymise !== undefined && { anonymisation: await readScript(anonymise) }),

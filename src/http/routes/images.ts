@@ -28,7 +28,7 @@ const CorrectedScripts = Type.Object(
     anonymisation_script: Type.Optional(Type.String({ pattern: '^[^\\u0000]*$' })),
     verification_script: Type.Optional(Type.String({ pattern: '^[^\\u0000]*$' })),
   },
-  { minProperties: 1 },
+  { minProperties: 1, additionalProperties: false },
 );
 
 const FIELDS: Fields = {

@@ -22,8 +22,7 @@ export function getConfigurationFile({ scratch }: Cluster): string {
 
 /**
  * Writes our own configuration. Durability is off: the clone is thrown away unless every step succeeds, and the snapshot at the
- * end writes all of it to disk (btrfs-subvolume(8)). Settings that recovery compares with those of the source are high enough for
- * any source. Only LOG and above is logged: an ERROR line could quote a row.
+ * end writes all of it to disk (btrfs-subvolume(8)). Only LOG and above is logged: an ERROR line could quote a row.
  */
 export async function writeConfiguration(cluster: Cluster): Promise<void> {
   const { scratch, memoryKib, major } = cluster;
@@ -35,6 +34,7 @@ export async function writeConfiguration(cluster: Cluster): Promise<void> {
   const settings = {
     cluster_name: `draupnir-image-${getImageName(cluster)}`,
     listen_addresses: '',
+    port: '5432',
     unix_socket_directories: scratch,
     unix_socket_permissions: '0700',
     hba_file: hba,

@@ -5,7 +5,7 @@ import { Session } from './session.ts';
 /** A database of the backup. */
 export interface Database {
   readonly oid: number;
-  /** For messages, and for a connection if it is nameable. */
+  /** For a connection, if it is nameable. */
   readonly name: string;
   /** Whether its name is UTF-8. The name has the encoding of the session that gave it, and none is noted (PostgreSQL manual, 24.3). */
   readonly isNameable: boolean;
@@ -58,13 +58,17 @@ export async function withDatabase<T>(
       `CREATE TEMP TABLE draupnir_name AS SELECT datname AS name FROM pg_database WHERE oid = ${oid};
       UPDATE pg_database SET datname = 'draupnir-database-${oid}' WHERE oid = ${oid}`,
     );
+    const restore = `UPDATE pg_database SET datname = name FROM pg_temp.draupnir_name WHERE oid = ${oid};
+      DROP TABLE pg_temp.draupnir_name`;
+    let result: T;
     try {
-      return await withSession(cluster, `draupnir-database-${oid}`, isOwn, work);
-    } finally {
-      await holder.run(
-        step,
-        `UPDATE pg_database SET datname = name FROM pg_temp.draupnir_name WHERE oid = ${oid}; DROP TABLE pg_temp.draupnir_name`,
-      );
+      result = await withSession(cluster, `draupnir-database-${oid}`, isOwn, work);
+    } catch (error) {
+      // The first failure is the reason.
+      await holder.query(restore).catch(() => undefined);
+      throw error;
     }
+    await holder.run(step, restore);
+    return result;
   });
 }

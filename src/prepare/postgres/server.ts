@@ -11,7 +11,7 @@ import { findRecoveryHint } from './recovery-hint.ts';
 import { getConfigurationFile } from './configuration.ts';
 
 const READY = 'database system is ready to accept connections';
-const POLL_MS = 5;
+const POLL_MS = 10;
 
 /** Behind the prefix of a line, the reason why Postgres cannot go on. Messages of a start name files and settings, never rows. */
 const FATAL = /\] (?:FATAL|PANIC): +(.*)$/;
@@ -53,11 +53,17 @@ export class PreparationServer {
     );
     await log.close();
     this.#child = child;
-    const ended = child.ended.then(() => true);
+    const state = { hasEnded: false };
+    const noteEnd = (): void => {
+      state.hasEnded = true;
+    };
+    child.ended.then(noteEnd, noteEnd);
     while (!(await this.#readLog()).isReady) {
-      if (!(await Promise.race([ended, delay(POLL_MS, false)]))) continue;
-      this.#child = undefined;
-      throw await this.createFailure(`Postgres ${major} cannot recover the backup`);
+      if (state.hasEnded) {
+        this.#child = undefined;
+        throw await this.createFailure(`Postgres ${major} cannot recover the backup`);
+      }
+      await delay(POLL_MS);
     }
   }
 
@@ -89,10 +95,14 @@ export class PreparationServer {
   async #readLog(): Promise<Logged> {
     let [isReady, lacksSpace] = [false, false];
     let reason: string | undefined;
-    for await (const line of readLines(createReadStream(this.logFile))) {
-      if (line.includes(READY)) isReady = true;
-      if (isWantOfSpace(line)) lacksSpace = true;
-      reason = FATAL.exec(line)?.[1]?.slice(0, MAX_REASON_LENGTH) ?? reason;
+    try {
+      for await (const line of readLines(createReadStream(this.logFile))) {
+        if (line.includes(READY)) isReady = true;
+        if (isWantOfSpace(line)) lacksSpace = true;
+        reason = FATAL.exec(line)?.[1]?.slice(0, MAX_REASON_LENGTH) ?? reason;
+      }
+    } catch {
+      // A script may have removed it.
     }
     return { isReady, reason, lacksSpace };
   }

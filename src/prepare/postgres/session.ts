@@ -9,7 +9,8 @@ export const ADMIN = 'draupnir-admin';
 
 /** SQLSTATEs of corrupted data and indexes (PostgreSQL manual, appendix A). */
 const CORRUPTED = new Set(['XX001', 'XX002']);
-const DISK_FULL = '53100';
+/** SQLSTATE of want of space. */
+export const DISK_FULL = '53100';
 
 export interface SessionTarget {
   database: string;
@@ -86,7 +87,13 @@ export class Session {
 
   /** The same for statements of which some may fail. */
   async tryEach(step: string, query: string): Promise<void> {
-    await this.run(step, formatLoop(query, 'BEGIN EXECUTE statement; EXCEPTION WHEN OTHERS THEN NULL; END;'));
+    await this.run(
+      step,
+      formatLoop(
+        query,
+        'BEGIN EXECUTE statement; EXCEPTION WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN NULL; END;',
+      ),
+    );
   }
 
   async end(): Promise<void> {

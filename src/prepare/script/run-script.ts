@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { open, writeFile } from 'node:fs/promises';
+import { open, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startChild } from '../child.ts';
 import { NoSpace } from '../failure.ts';
@@ -28,8 +27,11 @@ export async function runScript(cluster: Cluster, text: string): Promise<void> {
   // A file and no pipe: programs that the script starts inherit it, and may outlive psql. It has its space in advance, since the
   // script may fill /tmp.
   const errorFile = join(scratch, 'anonymise.errors');
+  await rm(errorFile, { force: true });
   await writeFile(errorFile, Buffer.alloc(RESERVED_BYTES), { mode: 0o600 });
   const errors = await open(errorFile, 'r+');
+  // A program of the script that opens /dev/stderr would truncate it.
+  await errors.chmod(0o400);
   const { ended } = startChild(
     'psql',
     // Errors show their code and never their text, which could quote a row.
@@ -43,8 +45,11 @@ export async function runScript(cluster: Cluster, text: string): Promise<void> {
       PGOPTIONS: formatSessionOptions(major, false),
     },
   );
-  const { exitCode } = await ended.finally(() => errors.close());
-  const output = await readPsqlOutput(createReadStream(errorFile), end);
+  const { exitCode } = await ended.catch(async (error: unknown) => {
+    await errors.close();
+    throw error;
+  });
+  const output = await readPsqlOutput(errors.createReadStream({ start: 0 }), end);
   const lines = text.split('\n').length - 1;
   try {
     judgeOutput({ text, file, lines }, output, exitCode);

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { VerificationQuery } from '../../core/verification-script.ts';
-import { PreparationFailure } from '../failure.ts';
-import { getState, Session } from '../postgres/session.ts';
+import { NoSpace, PreparationFailure } from '../failure.ts';
+import { DISK_FULL, getState, Session } from '../postgres/session.ts';
 import { formatState } from '../sql-state.ts';
 import type { Cluster } from '../workplace.ts';
 
@@ -28,6 +28,7 @@ async function verifyQuery(cluster: Cluster, query: VerificationQuery, name: str
     await session.query(formatCheck(text));
   } catch (error) {
     const state = getState(error);
+    if (state === DISK_FULL) throw new NoSpace(`${name} met a full disk`, { cause: error });
     if (state === ROW_STATE) throw new PreparationFailure(`${name} returned rows and must return none`);
     throw new PreparationFailure(`${name} failed in database ${database}${formatState(state)}`);
   } finally {

@@ -1,4 +1,5 @@
 import type { Session } from '../postgres/session.ts';
+import { ensureLanguage } from './language.ts';
 
 const STEP = 'preparing the database';
 
@@ -7,9 +8,9 @@ const SUBSCRIPTIONS = `FROM pg_subscription
 
 /** Each database, first of all: takes away what would act on its own, wait for ever, or reach for other servers and programs. */
 export async function prepareDatabase(session: Session): Promise<void> {
+  await session.run(STEP, `UPDATE pg_event_trigger SET evtenabled = 'D' WHERE evtenabled <> 'D'`);
   await ensureLanguage(session);
   await rollBackPrepared(session);
-  await session.run(STEP, `UPDATE pg_event_trigger SET evtenabled = 'D' WHERE evtenabled <> 'D'`);
   for (const action of ['DISABLE', 'SET (slot_name = NONE)']) {
     await session.runEach(STEP, `SELECT format('ALTER SUBSCRIPTION %I ${action}', subname) ${SUBSCRIPTIONS}`);
   }
@@ -22,12 +23,6 @@ export async function prepareDatabase(session: Session): Promise<void> {
     `SELECT format('DROP SCHEMA %I CASCADE', nspname) FROM pg_namespace
       WHERE nspname ~ '^pg_temp_[0-9]+$' AND oid <> pg_my_temp_schema()`,
   );
-}
-
-/** Most of our statements are made and run on the server, in this language, which every cluster has unless it was dropped. */
-async function ensureLanguage(session: Session): Promise<void> {
-  const found = await session.run(STEP, `SELECT FROM pg_language WHERE lanname = 'plpgsql'`);
-  if (found.length === 0) await session.run(STEP, 'CREATE EXTENSION plpgsql');
 }
 
 /** Transactions that were prepared and never ended hold locks for ever. They cannot be ended inside another one. */

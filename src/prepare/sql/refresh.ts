@@ -44,7 +44,7 @@ BEGIN
         EXECUTE 'REFRESH MATERIALIZED VIEW ' OPERATOR(pg_catalog.||) view.name;
         UPDATE pg_temp.draupnir_refresh SET done = true WHERE oid OPERATOR(pg_catalog.=) view.oid;
         refreshed := refreshed OPERATOR(pg_catalog.+) 1;
-      EXCEPTION WHEN OTHERS THEN NULL;
+      EXCEPTION WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN NULL;
       END;
       COMMIT;
     END LOOP;

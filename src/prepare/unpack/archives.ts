@@ -1,7 +1,7 @@
 import { readdir, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PreparationFailure } from '../failure.ts';
-import { isFile } from '../files.ts';
+import { isFile, toPath } from '../files.ts';
 import { extract } from './extract.ts';
 import type { UploadLimits } from './limits.ts';
 
@@ -16,8 +16,9 @@ const TABLESPACE = /^[0-9].*\.tar/s;
 /** Unpacks the archives at the top of an upload: one tar, or pg_basebackup's base.tar and pg_wal.tar. */
 export async function unpackArchives(dir: string, limits: UploadLimits): Promise<void> {
   const names: string[] = [];
-  for (const name of await readdir(dir)) {
-    if (ARCHIVE.test(name) && !BESIDE.test(name) && (await isFile(join(dir, name)))) names.push(name);
+  // Each character stands for a byte.
+  for (const name of await readdir(dir, 'latin1')) {
+    if (ARCHIVE.test(name) && !BESIDE.test(name) && (await isFile(toPath(join(dir, name))))) names.push(name);
   }
   if (names.some((name) => TABLESPACE.test(name))) throw createTablespaceFailure();
   const base = names.find((name) => name.startsWith('base.t'));
@@ -26,11 +27,11 @@ export async function unpackArchives(dir: string, limits: UploadLimits): Promise
   if (first === undefined) return;
   if (others.length === 0) {
     if (wal !== undefined) throw new PreparationFailure('there is pg_wal.tar but no base.tar: upload both');
-    await extract(join(dir, first), dir, limits);
+    await extract(toPath(join(dir, first)), dir, limits);
   } else if (others.length === 1 && base !== undefined && wal !== undefined) {
-    await extract(join(dir, base), dir, limits);
+    await extract(toPath(join(dir, base)), dir, limits);
     await mkdir(join(dir, 'pg_wal'), { recursive: true });
-    await extract(join(dir, wal), join(dir, 'pg_wal'), limits);
+    await extract(toPath(join(dir, wal)), join(dir, 'pg_wal'), limits);
   } else {
     throw new PreparationFailure(
       'there is more than one archive: upload one tar, or base.tar and pg_wal.tar',

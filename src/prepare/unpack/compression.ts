@@ -12,7 +12,7 @@ const PROGRAMS: readonly (readonly [magic: string, program: readonly [file: stri
 
 /** What decompresses a file; undefined when it is not compressed. The content decides, not the name. */
 export async function findDecompressor(
-  path: string,
+  path: Buffer,
 ): Promise<readonly [file: string, ...args: string[]] | undefined> {
   const file = await open(path);
   try {

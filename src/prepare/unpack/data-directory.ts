@@ -1,7 +1,7 @@
 import { access, constants, lstat, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { PreparationFailure } from '../failure.ts';
-import { isDirectory, isFile, listFilesNamed, moveContent, removeAllBut } from '../files.ts';
+import { isDirectory, isFile, listFilesNamed, moveContent, removeAllBut, toPath } from '../files.ts';
 import { createTablespaceFailure } from './archives.ts';
 
 /** Without these Postgres cannot start. */
@@ -28,24 +28,27 @@ export async function liftDataDirectory(dir: string): Promise<void> {
     throw new PreparationFailure('there is more than one data directory in the upload: upload one');
   }
   // pg_basebackup puts the manifest beside its archives.
-  const manifest = join(dir, 'backup_manifest');
-  if ((await isFile(manifest)) && !(await isFile(join(folder, 'backup_manifest')))) {
-    await rename(manifest, join(folder, 'backup_manifest'));
-  }
+  const [manifest, inside] = [join(dir, 'backup_manifest'), toPath(join(folder, 'backup_manifest'))];
+  if ((await isFile(manifest)) && !(await isFile(inside))) await rename(manifest, inside);
   const lift = join(dir, LIFT);
-  await rename(folder, lift);
+  await rename(toPath(folder), lift);
   await removeAllBut(dir, [LIFT]);
   await moveContent(lift, dir);
   await rm(lift, { recursive: true });
 }
 
 /**
- * The directories that hold a file PG_VERSION, but for those of single databases, which a data directory has in base. Archives with
- * absolute names have theirs several folders deep.
+ * The directories that hold a file PG_VERSION, except those inside another one: a data directory may hold old copies of itself. Those
+ * of single databases, which a data directory has in base, hold no global. Archives with absolute names have theirs several folders
+ * deep. In each path a character stands for a byte.
  */
 async function findDataDirectories(dir: string): Promise<string[]> {
-  const folders = (await listFilesNamed(dir, 'PG_VERSION')).map((path) => dirname(path));
-  return folders.filter((folder) => basename(dirname(folder)) !== 'base');
+  const folders: string[] = [];
+  for (const path of await listFilesNamed(dir, 'PG_VERSION')) {
+    const folder = dirname(path);
+    if (dirname(folder) === dir || (await isDirectory(toPath(join(folder, 'global'))))) folders.push(folder);
+  }
+  return folders.filter((folder) => !folders.some((outer) => folder.startsWith(`${outer}/`)));
 }
 
 /** The major that wrote a data directory, of which the programs are installed. */

@@ -5,11 +5,13 @@ import { pipeline } from 'node:stream/promises';
 import { startChild } from '../child.ts';
 import { NoSpace, PreparationFailure } from '../failure.ts';
 import { openDirectories } from '../files.ts';
+import { readLines } from '../lines.ts';
+import { isWantOfSpace } from '../space.ts';
 import { findDecompressor } from './compression.ts';
 import { createCountFailure, type UploadLimits } from './limits.ts';
 
-/** Logs and cores may be large, and are of no use. */
-const EXCLUDED = ['log', 'pg_log', 'pgsql_tmp', 'core', 'core.[0-9]*'];
+/** Logs may be large, and are of no use. */
+const EXCLUDED = ['log', 'pg_log', 'pgsql_tmp'];
 
 const NEWLINE = 0x0a;
 
@@ -17,9 +19,9 @@ const NEWLINE = 0x0a;
  * Unpacks an archive into a directory and removes it. Throws PreparationFailure when it is damaged or holds too much, NoSpace
  * when there is no space at all.
  */
-export async function extract(archive: string, into: string, limits: UploadLimits): Promise<void> {
+export async function extract(archive: Buffer, into: string, limits: UploadLimits): Promise<void> {
   const { spaceBytes, maxFiles } = limits;
-  const name = basename(archive);
+  const name = basename(archive.toString());
   if (spaceBytes === 0) throw new NoSpace('there is no space to unpack the upload');
   const doesNotFit = new PreparationFailure(
     `${name} does not fit: unpacked it needs more than the ${spaceBytes} bytes that are free`,
@@ -39,11 +41,13 @@ export async function extract(archive: string, into: string, limits: UploadLimit
         ...['--no-xattrs', '--delay-directory-restore', '--warning=no-timestamp'],
         ...EXCLUDED.map((each) => `--exclude=${each}`),
       ],
-      [decompressor ? 'pipe' : file.fd, 'pipe', 'ignore'],
+      [decompressor ? 'pipe' : file.fd, 'pipe', 'pipe'],
     );
+    const lacksSpace = findWantOfSpace(getPipe(tar.stderr));
     const counted = countMembers(getPipe(tar.stdout), maxFiles, () => tar.kill());
     const decompressed = decompressor && decompress(decompressor, file.fd, getPipe(tar.stdin), spaceBytes);
     const [members, isDecompressed, { exitCode }] = await Promise.all([counted, decompressed, ended]);
+    if (await lacksSpace) throw new NoSpace('the upload cannot be unpacked');
     await openDirectories(into);
     if (members > maxFiles) throw createCountFailure(maxFiles);
     if (isDecompressed === 'too large') throw doesNotFit;
@@ -66,6 +70,13 @@ async function countMembers(lines: NodeJS.ReadableStream, limit: number, stop: (
     if (count > limit) stop();
   }
   return count;
+}
+
+/** Whether tar has met a full disk. */
+async function findWantOfSpace(stderr: AsyncIterable<unknown>): Promise<boolean> {
+  let isFound = false;
+  for await (const line of readLines(stderr)) isFound ||= isWantOfSpace(line);
+  return isFound;
 }
 
 /** Writes what the program makes of the file to tar, up to `spaceBytes`. */

@@ -9,6 +9,8 @@ const STATE_OFFSET = 16;
 const STATES_OF_STANDBY = new Set([2, 5]);
 
 const DEFAULT_SEGMENT_BYTES = 16 * 2 ** 20;
+/** 1 MB to 1 GB, powers of two (PostgreSQL manual, initdb, --wal-segsize). */
+const SIZES = new Set(Array.from({ length: 11 }, (_, power) => 2 ** (20 + power)));
 
 /**
  * Makes the copy of a standby without backup_label recover as a standby does: up to a point at which it is consistent, or not at
@@ -32,6 +34,11 @@ async function readState(dir: string): Promise<number> {
 /** The size of a segment of the write-ahead log, in bytes: initdb fixes it, and each segment has it. */
 export async function measureWalSegment(dir: string): Promise<number> {
   const folder = join(dir, 'pg_wal');
-  const segment = (await readdir(folder)).find((name) => /^[0-9A-F]{24}$/.test(name));
-  return segment === undefined ? DEFAULT_SEGMENT_BYTES : (await stat(join(folder, segment))).size;
+  for (const name of await readdir(folder)) {
+    if (!/^[0-9A-F]{24}$/.test(name)) continue;
+    const { size } = await stat(join(folder, name));
+    // One that was cut short tells nothing.
+    if (SIZES.has(size)) return size;
+  }
+  return DEFAULT_SEGMENT_BYTES;
 }
