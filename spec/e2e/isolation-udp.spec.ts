@@ -207,10 +207,10 @@ describe.each([13, 14])('the statistics collector of Postgres %i, which sends UD
     await postgres.expectStatistics();
     expect(await readFile(postgres.log, 'utf8')).not.toMatch(/disabling statistics|using stale statistics/);
     await startService();
-    expect(await postgres.shell(`perl -e '${ATTACK}'`)).toBe(REFUSED);
+    expect(await postgres.shell(`LC_ALL=C perl -e '${ATTACK}'`)).toBe(REFUSED);
     const socket = process.arch === 'x64' ? 41 : 198;
     // Its stdin is the socket of the collector, and stands for every UDP socket that Postgres asks for.
-    const byItsOwn = `perl -e 'use Socket qw(:all); open(my $own, "+<&=", 7) or die;
+    const byItsOwn = `LC_ALL=C perl -e 'use Socket qw(:all); open(my $own, "+<&=", 7) or die;
       print syscall(${socket}, 2, 2, 0), "\\n";
       print getsockname($own) eq getpeername($own) ? "" : "of another\\n";
       send($own, "stolen rows", 0, pack_sockaddr_in(${PORT}, INADDR_LOOPBACK)); print "tried\\n"'`;
