@@ -406,6 +406,19 @@ describe('the reconciliation of the images', () => {
     expect(world.imageDisk.uploads.size).toBe(0);
   });
 
+  it('leaves alone one whose record is being made, and removes others once it is made', async () => {
+    const hold = world.steps.hold('images.insert', 'after');
+    const created = world.images.create(upload, NEW);
+    await hold.reached;
+    await world.images.reconcile();
+    expect([...world.imageStore.rows.values()]).toMatchObject([{ status: 'creating' }]);
+    hold.release();
+    const { id } = await created;
+    world.imageStore.add('creating');
+    await world.images.reconcile();
+    expect([...world.imageStore.rows.keys()]).toEqual([id]);
+  });
+
   it('goes on when one image cannot be destroyed', async () => {
     const stuck = world.imageStore.add('destroying');
     const interrupted = world.imageStore.add('finalising');
