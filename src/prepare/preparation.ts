@@ -71,12 +71,15 @@ export class Preparation {
 
   async prepareDatabases(): Promise<void> {
     await this.#listDatabases();
+    const missing: MissingLibrary[] = [];
     await this.#inEach(true, async (session) => {
       await checkDamage(session, this.#isVerified);
       await prepareDatabase(session);
+      missing.push(...(await listMissingLibraries(session)));
     });
+    // Those of all databases at once, before the script runs.
+    if (missing.length > 0) throw new PreparationFailure(describeMissing(missing, this.#getCluster().major));
     await withSession(this.#getCluster(), 'template1', true, prepareRoles);
-    await this.#checkLibraries();
   }
 
   async anonymise(): Promise<void> {
@@ -164,15 +167,6 @@ export class Preparation {
   /** Whether Postgres has logged that there is no space. */
   async lacksSpace(): Promise<boolean> {
     return (await this.#server?.lacksSpace()) ?? false;
-  }
-
-  /** All at once, before the script runs. */
-  async #checkLibraries(): Promise<void> {
-    const missing: MissingLibrary[] = [];
-    await this.#inEach(true, async (session) => {
-      missing.push(...(await listMissingLibraries(session)));
-    });
-    if (missing.length > 0) throw new PreparationFailure(describeMissing(missing, this.#getCluster().major));
   }
 
   async #listDatabases(): Promise<void> {

@@ -12,7 +12,7 @@ const WAL = 'pg_wal/[0-9A-F]{24}|pg_wal/[0-9A-F]{8}\\.history';
 
 /**
  * Leaves only what Postgres knows in the data directory of a cluster that was shut down: no relation that a crash has orphaned, no
- * database nobody can name, no configuration, nothing that a script has put there, and no count of what was done: by those counts
+ * database without a record, no configuration, nothing that a script has put there, and no count of what was done: by those counts
  * each instance's autovacuum would look after tables that need nothing.
  */
 export async function sweep(dir: string, known: KnownFiles): Promise<void> {

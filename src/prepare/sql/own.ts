@@ -19,7 +19,7 @@ export async function handOver(session: Session): Promise<void> {
 
 /**
  * What the first superuser or a role such as pg_monitor owns cannot be reassigned as a whole, since the system catalogue belongs to
- * it as well. Role pg_database_owner (6171) is whoever owns the database: draupnir. User objects have ids from 16384
+ * it as well. Role pg_database_owner (6171) stands for the owner of the database: draupnir. User objects have ids from 16384
  * (FirstNormalObjectId); schema public is older and counts as well.
  */
 const OF_SYSTEM_ROLES = `

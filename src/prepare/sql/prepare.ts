@@ -37,7 +37,7 @@ async function rollBackPrepared(session: Session): Promise<void> {
 
 /**
  * Passwords for other servers: those of user mappings, and those that sloppy wrappers let stand elsewhere. And programs and files
- * that file_fdw would run and read for anybody who may select from the table.
+ * that file_fdw would run and read for every role that may select from the table.
  */
 async function removeSecrets(session: Session): Promise<void> {
   await session.runEach(
