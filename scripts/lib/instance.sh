@@ -106,12 +106,9 @@ read_owner() {
   if [[ ! ${owner} =~ ^[1-9][0-9]*$ ]]; then owner=${uid}; fi
 }
 
-# print_facts SNAPSHOT: owner of the files of an image, and size of a segment of its write-ahead log in bytes, which initdb has fixed.
-print_facts() {
-  local segments=("$1"/pg_wal/????????????????????????) facts
-  facts=$(stat -c '%u:%g %s' -- "$1" "${segments[0]}") || true
-  printf '%s %s\n' "${facts%% *}" "${facts##* }"
-}
+# print_facts SNAPSHOT: a line with the owner and size of its files' root, and one for each segment of its write-ahead log, whose size
+# initdb has fixed. There may be none.
+print_facts() { exec stat -c '%u:%g %s' -- "$1" "$1"/pg_wal/???????????????????????? 2>/dev/null; }
 
 # keep_owner IMAGE OWNER: notes the owner of the files of the image if they need not be handed over. Those of an image of
 # Draupnir 5.3 may have any.
